@@ -1,0 +1,135 @@
+"""One song's full specification: everything a render needs, frozen, with a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from optimizer.errors import RecipeError, did_you_mean
+from optimizer.music import canonical_key
+
+LANGUAGES: tuple[str, ...] = tuple(
+    "ar az bg bn ca cs da de el en es fa fi fr he hi hr ht hu id is it ja ko la lt ms ne nl no pa pl pt "
+    "ro ru sa sk sr sv sw ta te th tl tr uk ur vi yue zh unknown".split()
+)
+"""Vocal language codes ACE-Step 1.5 was trained with; ``unknown`` is for instrumentals."""
+
+TIME_SIGNATURES: tuple[str, ...] = ("2", "3", "4", "6")
+"""Beats in a bar as ACE-Step writes them: 2/4, 3/4, 4/4 and 6/8."""
+
+BPM_RANGE = (30, 300)
+SEED_RANGE = (0, 2**31 - 1)
+DURATION_RANGE = (0.2, 600.0)
+CAPTION_LIMIT = 512
+LYRICS_LIMIT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that one render needs.
+
+    Attributes
+    ----------
+    genre, style : str
+        Ids from the search space, for example ``"bhangra"`` and ``"dhol-party"``.
+    caption : str
+        What the engine is told about the sound, 1 to 512 characters.
+    bpm : int
+        Beats (quarter notes) per minute, 30 to 300.
+    key : str
+        One of `optimizer.music.KEYS`; other spellings are made canonical.
+    language : str
+        One of `LANGUAGES`.
+    lyrics : str
+        With section tags, up to 4096 characters; ``"[Instrumental]"`` for instrumentals.
+    seed : int
+        0 to 2**31 - 1.
+    duration : float
+        Seconds, 0.2 to 600 (what an engine can do may be narrower).
+    time_signature : str
+        One of `TIME_SIGNATURES`.
+
+    Raises
+    ------
+    RecipeError
+        If a field lies outside its range.
+    """
+
+    genre: str
+    style: str
+    caption: str
+    bpm: int
+    key: str
+    language: str
+    lyrics: str
+    seed: int
+    duration: float = 30.0
+    time_signature: str = "4"
+
+    def __post_init__(self) -> None:
+        for name in ("genre", "style"):
+            _require(bool(getattr(self, name).strip()), name, getattr(self, name), "a name that is not empty")
+        _require(
+            0 < len(self.caption.strip()) and len(self.caption) <= CAPTION_LIMIT,
+            "caption",
+            self.caption,
+            f"1 to {CAPTION_LIMIT} characters",
+        )
+        _require(len(self.lyrics) <= LYRICS_LIMIT, "lyrics", self.lyrics, f"at most {LYRICS_LIMIT} characters")
+        whole = isinstance(self.bpm, int) and not isinstance(self.bpm, bool)
+        low, high = BPM_RANGE
+        _require(whole and low <= self.bpm <= high, "bpm", self.bpm, f"a whole number from {low} to {high}")
+        _require(self.language in LANGUAGES, "language", self.language, "a code such as pa, hi, en, or unknown", LANGUAGES)
+        low, high = SEED_RANGE
+        whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        _require(whole and low <= self.seed <= high, "seed", self.seed, f"a whole number from {low} to {high}")
+        shortest, longest = DURATION_RANGE
+        # NaN fails the comparison, so it is refused here too.
+        _require(shortest <= self.duration <= longest, "duration", self.duration, f"{shortest:g} to {longest:g} seconds")
+        _require(self.time_signature in TIME_SIGNATURES, "time_signature", self.time_signature, "2, 3, 4 or 6")
+        object.__setattr__(self, "key", canonical_key(self.key))
+        object.__setattr__(self, "duration", float(self.duration))
+
+    @property
+    def combo(self) -> tuple[str, str, int, str, str]:
+        """What two takes of one recipe share: genre, style, BPM, key and language."""
+        return (self.genre, self.style, self.bpm, self.key, self.language)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits; equal recipes have equal digests."""
+        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types, the keys being the field names."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Build a recipe from `to_dict`'s result.
+
+        Raises
+        ------
+        RecipeError
+            If a field is unknown, missing or out of range.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in names:
+                raise RecipeError(f"{name!r} is not a recipe field.{did_you_mean(name, names)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise RecipeError(f"recipe {dict(values)!r} is not complete: {error}") from error
+
+
+def _require(holds: bool, name: str, value: object, legal: str, choices: tuple[str, ...] = ()) -> None:
+    if holds:
+        return
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+    hint = did_you_mean(str(value), choices) if choices else ""
+    raise RecipeError(f"{name} {shown} is not usable: it must be {legal}.{hint}")
