@@ -1,0 +1,105 @@
+"""Several judges as one: each hears the song, the value is their weighted mean, every part is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from optimizer.scoring.base import Scorer
+
+
+class Panel:
+    """A `Scorer` made of others.
+
+    Judges that judge the same embedding (equal ``encoder`` in their spec) share one encoder, and it hears each
+    song once.
+    """
+
+    def __init__(self) -> None:
+        self._terms: list[tuple[str, float, str, Scorer]] = []
+
+    def load(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Load every judge.
+
+        Parameters
+        ----------
+        config : dict
+            ``terms``: list of ``{"name", "weight", "target", "config", "encoder"}``.
+
+        Returns
+        -------
+        dict
+            What each judge returned, by name.
+        """
+        from optimizer.scoring.spec import construct
+
+        self._terms = []
+        ears: dict[str, Any] = {}
+        info: dict[str, Any] = {}
+        for term in config["terms"]:
+            scorer = construct(term["target"])
+            ear = ears.get(term["encoder"]) if term["encoder"] else None
+            own = dict(term["config"])
+            info[term["name"]] = scorer.load(own) if ear is None else scorer.load({**own, "ear": ear})
+            if term["encoder"] and hasattr(scorer, "judge"):
+                ears.setdefault(term["encoder"], getattr(scorer, "ear", None))
+            self._terms.append((term["name"], float(term["weight"]), term["encoder"], scorer))
+        return info
+
+    def score(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
+        """Judge audio files; see `combine` for what comes out. One judge's error is the file's error."""
+        heard: dict[str, list[Any]] = {}
+        columns: list[tuple[str, float, list[dict[str, Any]]]] = []
+        for name, weight, encoder, scorer in self._terms:
+            if encoder and hasattr(scorer, "listen"):
+                if encoder not in heard:
+                    heard[encoder] = scorer.listen(paths)
+                results = scorer.judge(heard[encoder])  # type: ignore[attr-defined]
+            else:
+                results = scorer.score(paths)
+            columns.append((name, weight, results))
+        return [
+            combine([(name, weight, results[row]) for name, weight, results in columns]) for row in range(len(paths))
+        ]
+
+
+def combine(verdicts: Sequence[tuple[str, float, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Make one verdict of several.
+
+    Parameters
+    ----------
+    verdicts : sequence of (name, weight, result)
+        Each judge's result for one file, in the form of `Scorer.score`.
+
+    Returns
+    -------
+    dict
+        ``value``: mean weighted by ``weight``; ``parts``: see `named_parts`; ``embedding`` and ``curve`` of the
+        first judge that gives one. Or ``error`` with the names of the judges that failed.
+    """
+    errors = [f"{name}: {result['error']}" for name, _, result in verdicts if result.get("error")]
+    if errors:
+        # Judges that decode alike fail alike; one reason is enough then.
+        reasons = {error.partition(": ")[2] for error in errors}
+        return {"error": reasons.pop() if len(reasons) == 1 else "; ".join(errors)}
+    total = sum(weight for _, weight, _ in verdicts)
+    combined: dict[str, Any] = {
+        "value": sum(weight * float(result["value"]) for _, weight, result in verdicts) / total,
+        "parts": {},
+    }
+    for name, _, result in verdicts:
+        combined["parts"].update(named_parts(name, result))
+        for extra in ("embedding", "curve"):
+            if extra not in combined and result.get(extra) is not None:
+                combined[extra] = result[extra]
+    return combined
+
+
+def named_parts(name: str, result: Mapping[str, Any]) -> dict[str, float]:
+    """Return a judge's value under its name, and its own parts under ``name.part``."""
+    parts = {name: float(result["value"])}
+    for part, value in (result.get("parts") or {}).items():
+        if part != name:
+            parts[f"{name}.{part}"] = float(value)
+    return parts

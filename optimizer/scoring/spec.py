@@ -1,0 +1,278 @@
+"""The words after ``--scorer``: read the terms, find who describes each, and make one `ScorerSpec` of them."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from optimizer.errors import MissingPrerequisite, UsageError, did_you_mean
+from optimizer.scoring.base import Scorer, ScorerSpec
+from optimizer.scoring.source import describe_class
+
+GROUP = "optimizer.scorers"
+"""Entry point group; each entry names a function ``describe(argument, options) -> ScorerSpec``."""
+
+BUILTIN: Mapping[str, str] = {
+    "acoustic": "optimizer.scoring.acoustic:describe",
+    "banger": "optimizer.scoring.banger:describe",
+    "tunejury": "optimizer.scoring.tunejury:describe",
+    "clap": "optimizer.scoring.clap:describe",
+    "audiobox": "optimizer.scoring.audiobox:describe",
+}
+"""Our own scorers; they are found even where the distribution's metadata is not installed."""
+
+FOLDER = "optimizer.scoring.trained:describe"
+"""Describes a term that is a folder."""
+
+PANEL = "optimizer.scoring.panel:Panel"
+
+LEGAL = "terms joined by '+', each NAME, NAME:ARGUMENT, FOLDER or MODULE:CLASS, with an optional last ':WEIGHT'"
+
+Describe = Callable[[str | None, Mapping[str, Any]], ScorerSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One judge in ``--scorer``.
+
+    Attributes
+    ----------
+    text : str
+        The term without its weight; the name its part is recorded under.
+    kind : {"name", "folder", "class"}
+    name : str
+        Registered name, folder, or ``module:Class``.
+    argument : str or None
+        ``"calm"`` of ``emotion:calm``.
+    weight : float
+        More than 0; 1 where none is written.
+    weighted : bool
+        Whether a weight is written.
+    """
+
+    text: str
+    kind: str
+    name: str
+    argument: str | None = None
+    weight: float = 1.0
+    weighted: bool = False
+
+
+def registered() -> dict[str, str]:
+    """Return every registered name with the ``module:function`` that describes it."""
+    # Ours win: a plug-in must not take over a name that runs were frozen with.
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)} | dict(BUILTIN)
+
+
+def parse(text: str) -> tuple[Term, ...]:
+    """Read the scorer grammar.
+
+    Parameters
+    ----------
+    text : str
+        Terms joined by ``+``. A term is a registered name with ``:argument`` if it takes one, an existing folder
+        (a trained head), or ``module:Class``; a last ``:number`` is its weight. A bare word is a registered name
+        before it is a folder; write ``./word`` for the folder.
+
+    Raises
+    ------
+    UsageError
+        If a term is empty, unknown, repeated, or its weight is not a number above 0.
+    """
+    pieces = text.split("+")
+    terms: list[Term] = []
+    start = 0
+    while start < len(pieces):
+        # A folder's own name may hold a '+': the longest run of pieces that is a folder is one term.
+        for end in range(len(pieces), start, -1):
+            candidate = "+".join(pieces[start:end]).strip()
+            if end == start + 1 or _folder(candidate) is not None:
+                break
+        terms.append(_term(candidate, text))
+        start = end
+    seen: set[str] = set()
+    for term in terms:
+        if term.text in seen:
+            raise UsageError(f"scorer {text!r} names {term.text!r} twice; give one term the weight of both.")
+        seen.add(term.text)
+    return tuple(terms)
+
+
+def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
+    """Describe a scorer without loading it: no model library is imported and no foreign class is run.
+
+    Parameters
+    ----------
+    text : str
+        See `parse`.
+    options : mapping, optional
+        ``encoder`` and ``head`` (paths), ``window`` (first, middle, all), ``device`` (auto, cpu, cuda, mps),
+        ``dtype`` (float32, bfloat16), ``threads``; each scorer reads what concerns it. Values of None count as
+        not given.
+
+    Returns
+    -------
+    ScorerSpec
+        A single term without a weight is described by itself; anything else is a panel of all terms.
+
+    Raises
+    ------
+    UsageError
+        If the text or an option is not legal.
+    CheckpointError
+        If a term's weights are not on this machine.
+    MissingPrerequisite
+        If a term's packages are not installed.
+    """
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    terms = parse(text)
+    specs = [_describe(term, given) for term in terms]
+    if len(terms) == 1 and not terms[0].weighted:
+        return specs[0]
+    return _panel(text, terms, specs)
+
+
+def available(text: str, options: Mapping[str, Any] | None = None) -> bool:
+    """Say whether a scorer's packages and weights are on this machine, loading neither.
+
+    Raises
+    ------
+    UsageError
+        If the text is not legal.
+    """
+    try:
+        prepare(text, options)
+    except MissingPrerequisite:
+        return False
+    return True
+
+
+def open_scorer(spec: ScorerSpec) -> Scorer:
+    """Construct a scorer in this process and load it.
+
+    Raises
+    ------
+    UsageError
+        If the spec's target cannot be imported.
+    CheckpointError
+        If a model's files do not fit its architecture.
+    """
+    scorer = construct(spec.target)
+    scorer.load(dict(spec.config))
+    return scorer
+
+
+def construct(target: str) -> Scorer:
+    """Import ``module:Class`` and construct it without arguments.
+
+    Raises
+    ------
+    UsageError
+        If there is no such module or class.
+    """
+    return _resolve(target)()  # type: ignore[no-any-return]
+
+
+def _resolve(target: str) -> Any:
+    module, _, name = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"scorer {target!r} cannot be imported: {error}") from error
+
+
+def _describe(term: Term, options: Mapping[str, Any]) -> ScorerSpec:
+    if term.kind == "class":
+        return describe_class(term.name, options)
+    target = FOLDER if term.kind == "folder" else registered()[term.name]
+    describe: Describe = _resolve(target)
+    return describe(term.name if term.kind == "folder" else term.argument, options)
+
+
+def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> ScorerSpec:
+    members = [
+        {
+            "name": term.text,
+            "weight": term.weight,
+            "target": spec.target,
+            "config": dict(spec.config),
+            "encoder": spec.encoder,
+            "identity": dict(spec.identity),
+        }
+        for term, spec in zip(terms, specs, strict=True)
+    ]
+    devices = [spec.device for spec in specs if spec.device != "cpu"]
+    return ScorerSpec(
+        text=text,
+        identity={
+            "name": "panel",
+            "terms": {
+                term.text: {**spec.identity, "weight": term.weight} for term, spec in zip(terms, specs, strict=True)
+            },
+        },
+        target=PANEL,
+        config={"terms": members},
+        read_paths=tuple(dict.fromkeys(path for spec in specs for path in spec.read_paths)),
+        device=devices[0] if devices else "cpu",
+        encoder=next((spec.encoder for spec in specs if spec.encoder), ""),
+        memory_limit=sum(spec.memory_limit for spec in specs),
+    )
+
+
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def _folder(candidate: str) -> tuple[str, str | None] | None:
+    """Split off a weight if what is left, or the whole, is an existing folder."""
+    if not candidate:
+        return None
+    if Path(candidate).is_dir():
+        return candidate, None
+    head, colon, tail = candidate.rpartition(":")
+    if colon and head and _number(tail) is not None and Path(head).is_dir():
+        return head, tail
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _term(candidate: str, whole: str) -> Term:
+    names = registered()
+    body, weight = candidate, None
+    folder = None if candidate.partition(":")[0] in names else _folder(candidate)
+    if folder is not None:
+        body, weight = folder
+    else:
+        head, colon, tail = candidate.rpartition(":")
+        if colon and _number(tail) is not None:
+            body, weight = head, tail
+    if not body:
+        raise UsageError(f"scorer {whole!r} has an empty term: write {LEGAL}.")
+    value = 1.0 if weight is None else float(weight)
+    if not (0 < value < math.inf):
+        raise UsageError(f"scorer {whole!r}: weight {weight!r} of {body!r} must be a number above 0.")
+    weighted = weight is not None
+    if folder is not None:
+        return Term(body, "folder", body, None, value, weighted)
+    name, colon, argument = body.partition(":")
+    if name in names:
+        if colon and not argument:
+            raise UsageError(f"scorer {whole!r}: {name!r} is followed by ':' and nothing; write {name}:ARGUMENT.")
+        return Term(body, "name", name, argument or None, value, weighted)
+    if _CLASS.fullmatch(body):
+        return Term(body, "class", body, None, value, weighted)
+    raise UsageError(
+        f"there is no scorer {body!r}.{did_you_mean(name, names)}",
+        next_step=f"Known scorers: {', '.join(sorted(names))}; or an existing folder, or MODULE:CLASS.",
+    )
