@@ -11,11 +11,62 @@ from typing import Any
 from optimizer.errors import RecipeError, did_you_mean
 from optimizer.music import canonical_key
 
-LANGUAGES: tuple[str, ...] = tuple(
-    "ar az bg bn ca cs da de el en es fa fi fr he hi hr ht hu id is it ja ko la lt ms ne nl no pa pl pt "
-    "ro ru sa sk sr sv sw ta te th tl tr uk ur vi yue zh unknown".split()
-)
-"""Vocal language codes ACE-Step 1.5 was trained with; ``unknown`` is for instrumentals."""
+LANGUAGE_NAMES: dict[str, str] = {
+    "ar": "Arabic",
+    "az": "Azerbaijani",
+    "bg": "Bulgarian",
+    "bn": "Bengali",
+    "ca": "Catalan",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fa": "Persian",
+    "fi": "Finnish",
+    "fr": "French",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hr": "Croatian",
+    "ht": "Haitian Creole",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "is": "Icelandic",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "la": "Latin",
+    "lt": "Lithuanian",
+    "ms": "Malay",
+    "ne": "Nepali",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "pa": "Punjabi",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sa": "Sanskrit",
+    "sk": "Slovak",
+    "sr": "Serbian",
+    "sv": "Swedish",
+    "sw": "Swahili",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "th": "Thai",
+    "tl": "Tagalog",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+    "yue": "Cantonese",
+    "zh": "Chinese",
+    "unknown": "instrumental",
+}
+"""English names of the vocal language codes ACE-Step 1.5 was trained with; ``unknown`` is for instrumentals."""
+
+LANGUAGES: tuple[str, ...] = tuple(LANGUAGE_NAMES)
 
 TIME_SIGNATURES: tuple[str, ...] = ("2", "3", "4", "6")
 """Beats in a bar as ACE-Step writes them: 2/4, 3/4, 4/4 and 6/8."""
@@ -73,7 +124,7 @@ class Recipe:
         for name in ("genre", "style"):
             _require(bool(getattr(self, name).strip()), name, getattr(self, name), "a name that is not empty")
         _require(
-            0 < len(self.caption.strip()) and len(self.caption) <= CAPTION_LIMIT,
+            bool(self.caption.strip()) and len(self.caption) <= CAPTION_LIMIT,
             "caption",
             self.caption,
             f"1 to {CAPTION_LIMIT} characters",
@@ -82,13 +133,15 @@ class Recipe:
         whole = isinstance(self.bpm, int) and not isinstance(self.bpm, bool)
         low, high = BPM_RANGE
         _require(whole and low <= self.bpm <= high, "bpm", self.bpm, f"a whole number from {low} to {high}")
-        _require(self.language in LANGUAGES, "language", self.language, "a code such as pa, hi, en, or unknown", LANGUAGES)
+        legal = "a code such as pa, hi, en, or unknown"
+        _require(self.language in LANGUAGES, "language", self.language, legal, LANGUAGES)
         low, high = SEED_RANGE
         whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
         _require(whole and low <= self.seed <= high, "seed", self.seed, f"a whole number from {low} to {high}")
         shortest, longest = DURATION_RANGE
+        legal = f"{shortest:g} to {longest:g} seconds"
         # NaN fails the comparison, so it is refused here too.
-        _require(shortest <= self.duration <= longest, "duration", self.duration, f"{shortest:g} to {longest:g} seconds")
+        _require(shortest <= self.duration <= longest, "duration", self.duration, legal)
         _require(self.time_signature in TIME_SIGNATURES, "time_signature", self.time_signature, "2, 3, 4 or 6")
         object.__setattr__(self, "key", canonical_key(self.key))
         object.__setattr__(self, "duration", float(self.duration))
