@@ -43,6 +43,9 @@ class Renders(Protocol):
 class Scores(Protocol):
     """What the loop asks of a scorer."""
 
+    def start(self) -> None:
+        """Load the model."""
+
     def score(self, paths: Sequence[Path]) -> list[Score | AttemptFailed]:
         """Judge masters."""
 
@@ -163,6 +166,8 @@ class Loop:
         Identity of the embedding space.
     plan_for : callable, optional
         Given a pending trial, the text of the plan it shall replay, or None.
+    prepare : callable, optional
+        Called before the first render, while the scorer loads; what it raises ends the run.
     on_event : callable, optional
         Told of everything that happens, on whatever thread it happens.
     """
@@ -180,6 +185,7 @@ class Loop:
         embeddings: Keeps | None = None,
         encoder: str = "",
         plan_for: Callable[[Pending], str | None] | None = None,
+        prepare: Callable[[], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._run = run
@@ -195,6 +201,7 @@ class Loop:
         self._embeddings = embeddings
         self._encoder = encoder
         self._plan_for = plan_for or (lambda pending: None)
+        self._prepare = prepare or (lambda: None)
         self._on_event = on_event or (lambda event: None)
         self._rendering: dict[Future[Any], _Flight] = {}
         self._scoring: dict[Future[Any], _Flight] = {}
@@ -234,7 +241,14 @@ class Loop:
         threads = ThreadPoolExecutor(len(self._renderers), thread_name_prefix="render")
         listener = ThreadPoolExecutor(1, thread_name_prefix="score")
         try:
+            if not (adopted or done < self._budget.trials):
+                return done
+            # The scorer loads while the first song renders.
+            loading = listener.submit(self._scorer.start)
+            self._await(threads.submit(self._prepare))
             while True:
+                if loading.done():
+                    loading.result()
                 late = self._budget.seconds is not None and time.monotonic() - begun >= self._budget.seconds
                 if not (self._stopping or late or failures > self._budget.failures):
                     total = self._fill(threads, listener, adopted, total, done)
@@ -292,6 +306,12 @@ class Loop:
             self._on_event(Started(flight.pending))
             self._rendering[threads.submit(self._render, flight)] = flight
         return total
+
+    def _await(self, future: Future[None]) -> None:
+        while not wait([future], timeout=POLL).done:
+            if self._killed:
+                raise Interrupted("stopped before the first song.")
+        future.result()
 
     def _may_ask(self, number: int) -> bool:
         # A proposal must see the same results whether or not the run was killed in between, so it waits for

@@ -1,0 +1,242 @@
+"""`optimize --genre bhangra --trials 30`: run a search, or go on with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from optimizer.cli.options import RUNS_DIR, Json, RunsDir, complete_genre, print_json, print_table
+from optimizer.errors import Interrupted, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from optimizer.loop import Loop
+    from optimizer.session import Options, Session
+    from optimizer.song import Record
+
+PROGRESS = ("auto", "rich", "plain", "json", "none")
+SEARCH, RENDER, LISTEN, SHOW = "Search", "Rendering", "Listening", "Display"
+
+
+def register(app: typer.Typer) -> None:
+    """Make this the command without a verb."""
+    app.callback(invoke_without_command=True)(main)
+
+
+def main(
+    ctx: typer.Context,
+    genre: Annotated[
+        str | None, typer.Option(help="Genre to search, or `all`; see `optimize spaces`.", autocompletion=complete_genre)
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Songs the run shall have in total (30).", metavar="N")] = None,
+    more: Annotated[int | None, typer.Option(help="Songs to add to what the run has.", metavar="N")] = None,
+    space: Annotated[Path | None, typer.Option(help="A search space of your own (TOML).", metavar="FILE")] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the run; the genre by default.", metavar="NAME")] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    storage: Annotated[
+        str | None, typer.Option(help="Database URL for the study; the run's own SQLite file by default.", metavar="URL")
+    ] = None,
+    renderer: Annotated[
+        str | None, typer.Option(help="acestep, acestep-native, musicgen, synth or package.module:Class.", metavar="NAME")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder or Hub id for the renderer.", metavar="DIR_OR_ID")] = None,
+    acestep_dir: Annotated[
+        str | None, typer.Option(help="Checkout of ACE-Step 1.5, for acestep-native.", metavar="DIR")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of each song (30).", metavar="SECONDS")] = None,
+    workers: Annotated[int | None, typer.Option(help="Songs rendered side by side (1).", metavar="N")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu, for the renderer.")] = None,
+    recycle: Annotated[int | None, typer.Option(help="Songs after which a worker is replaced.", metavar="N")] = None,
+    fresh_process: Annotated[
+        bool, typer.Option("--fresh-process/--keep-loaded", help="Load the model anew for each song, or keep it loaded.")
+    ] = False,
+    replay_plans: Annotated[
+        str | None, typer.Option(help="auto or off: let a take replay the stored plan of its recipe.")
+    ] = None,
+    sandbox: Annotated[str, typer.Option(help="auto, bwrap, landlock, seatbelt or off.")] = "auto",
+    scorer: Annotated[
+        str | None, typer.Option(help="Such as banger, banger+tunejury:0.5, acoustic, a folder, package.module:Class.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Folder or Hub id of MERT.", metavar="DIR_OR_ID")] = None,
+    head: Annotated[str | None, typer.Option(help="Head file for the banger scorer.", metavar="FILE")] = None,
+    window: Annotated[str | None, typer.Option(help="What the scorer hears: first, middle or all.")] = None,
+    scorer_device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu, for the scorer.")] = None,
+    scorer_dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="topk, tpe, gp, random, nsga2 or package.module:Class.")] = None,
+    explore: Annotated[int | None, typer.Option(help="Songs of the random sweep before the search refines.", metavar="N")] = None,
+    goal: Annotated[str | None, typer.Option(help="best: the best songs; average: reliably good ones.")] = None,
+    per_genre: Annotated[
+        bool | None, typer.Option("--per-genre", help="With --genre all: the same number of songs for each.", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search (0).", metavar="N")] = None,
+    progress: Annotated[str, typer.Option(help="auto, rich, plain, json or none.")] = "auto",
+    json_: Json = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Search for songs worth keeping: propose, render, listen, refine.
+
+    The same command after a crash, or after Ctrl-C, goes on where it stopped.
+    """
+    if version:
+        from optimizer import __version__
+
+        print(__version__)
+        raise typer.Exit
+    if ctx.invoked_subcommand is not None:
+        return
+    if progress not in PROGRESS:
+        raise UsageError(f"--progress {progress!r} is not one of {', '.join(PROGRESS)}.{did_you_mean(progress, PROGRESS)}")
+    from optimizer.session import Options
+
+    names = Options.__dataclass_fields__
+    given = {name: value for name, value in ctx.params.items() if name in names}
+    search(Options(**given), progress=progress, as_json=json_)
+
+
+def search(options: Options, *, progress: str, as_json: bool) -> None:
+    """Open the run, search to the target, and print the best."""
+    from optimizer.cli.display import make
+    from optimizer.loop import Budget
+    from optimizer.session import DEFAULT_TRIALS, begin, open_session
+    from optimizer.study import read_record
+
+    session = open_session(options)
+    run = session.run
+    run.create()
+    with run.lock():
+        begin(session)
+        record = read_record(run, storage=session.options.storage)
+        done = len(record.songs)
+        if options.more is not None:
+            trials = done + options.more
+        else:
+            trials = options.trials or record.target or DEFAULT_TRIALS
+        best = max((song.value for song in record.songs), default=None)
+        display = make(progress, trials, done, best)
+        for note in session.notes:
+            display.say(note)
+        if session.resumed:
+            display.say(f"Going on with {run.folder}: {done} songs there, {trials} asked for.")
+        study = session.open_study(trials)
+        study.target = trials
+        budget = Budget(trials)
+        try:
+            with display:
+                session.search(study, budget, display, signals(display.say))
+        except Interrupted as error:
+            raise Interrupted(error.message, next_step=f"Go on with: {resume_command(session)}") from None
+        finally:
+            study.close()
+            record = read_record(run, storage=session.options.storage)
+    report(record, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _handlers(loop: Loop, say: Any) -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        # The handler may interrupt a write to the same stream, so it writes to the descriptor itself.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nFinishing the songs in flight; press Ctrl-C again to drop them.\n")
+        loop.stop()
+
+    def end(number: int, frame: object) -> None:
+        loop.stop()
+        loop.stop()
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, stop), signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def signals(say: Any) -> Any:
+    """Return what lets SIGINT finish the songs in flight, and a second one or SIGTERM drop them."""
+    return lambda loop: _handlers(loop, say)
+
+
+def resume_command(session: Session) -> str:
+    """Spell the command that goes on with a run."""
+    words = ["optimize", "--study", session.run.folder.name]
+    if session.run.folder.parent != Path("runs").absolute():
+        words += ["--runs-dir", str(session.run.folder.parent)]
+    return shlex.join(words)
+
+
+def report(record: Record, *, as_json: bool, top: int = 5) -> None:
+    """Print the best songs and what to do with them."""
+    ranked = sorted(record.songs, key=lambda song: (-song.value, song.number))[:top]
+    if as_json:
+        print_json(
+            {
+                "study": record.name,
+                "folder": str(record.folder),
+                "songs": len(record.songs),
+                "failed": len(record.failed),
+                "best": [song_document(song) for song in ranked],
+            }
+        )
+        return
+    if not ranked:
+        return
+    print(f"The best {len(ranked)} of {len(record.songs)} songs in {shown(record.folder)}:\n")
+    print_table(
+        ["trial", "score", "expected", "style", "BPM", "key", "language", "file"],
+        [
+            [
+                song.number,
+                f"{song.value:.2f}",
+                None if song.expected is None else f"{song.expected:.2f}",
+                song.recipe.style,
+                song.recipe.bpm,
+                song.recipe.key,
+                song.recipe.language,
+                shown(song.audio) if song.audio else None,
+            ]
+            for song in ranked
+        ],
+        right=(0, 1, 2, 4),
+    )
+    name = record.folder.name
+    where = "" if record.folder.parent == Path("runs").absolute() else f" --runs-dir {shlex.quote(str(record.folder.parent))}"
+    print(f"\n  optimize export {name}{where} --top {len(ranked)}     a playlist of them")
+    print(f"  optimize report {name}{where}             a page to listen to")
+    print(f"  optimize --study {name}{where} --more 30  search on", flush=True)
+    sys.stdout.flush()
+
+
+def song_document(song: Any) -> dict[str, Any]:
+    """Return a song as it stands in every JSON document."""
+    return {
+        "study": song.study,
+        "number": song.number,
+        "phase": song.phase,
+        "score": song.value,
+        "expected": song.expected,
+        "shrunken": song.shrunken,
+        "parts": dict(song.parts),
+        "audio": None if song.audio is None else str(song.audio),
+        "sha256": song.sha256,
+        "recipe": song.recipe.to_dict(),
+        "timings": dict(song.timings),
+        "attempts": song.attempts,
+        "plan": song.plan,
+        "info": dict(song.info),
+        "curve": list(song.curve),
+    }
+
+
+def shown(path: Path) -> str:
+    """Spell a path as short as can be from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

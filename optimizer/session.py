@@ -1,0 +1,435 @@
+"""Open a run: settle the options against its frozen identity, and bring study, renderers and scorer together."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from optimizer import __version__
+from optimizer.errors import MissingPrerequisite, SpaceError, UsageError, did_you_mean
+from optimizer.loop import Budget, Event, Loop
+from optimizer.recipe import DURATION_RANGE, SEED_RANGE
+from optimizer.rendering.base import EngineSpec
+from optimizer.rendering.registry import RenderOptions, resolve
+from optimizer.rendering.renderer import Renderer
+from optimizer.runs import RunDirectory, slug, write_atomic
+from optimizer.samplers import build
+from optimizer.scoring import ScorerSpec, prepare
+from optimizer.scoring.cache import EmbeddingStore
+from optimizer.scoring.process import ScorerProcess
+from optimizer.search_space import SearchSpace, load_file, load_genre
+from optimizer.search_space.frozen import from_json, to_json
+from optimizer.study import RunStudy
+
+SPACE_FILE = "space.json"
+DEFAULT_TRIALS = 30
+SAMPLERS = ("topk", "tpe", "gp", "random", "nsga2")
+GOALS = ("best", "average")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user can ask of a run; None is "not said", which on resume means the run's own value.
+
+    The names are those of the command line, which documents them.
+    """
+
+    genre: str | None = None
+    space: Path | None = None
+    study: str | None = None
+    runs_dir: Path = Path("runs")
+    storage: str | None = None
+    trials: int | None = None
+    more: int | None = None
+    renderer: str | None = None
+    model: str | None = None
+    acestep_dir: str | None = None
+    duration: float | None = None
+    workers: int | None = None
+    device: str | None = None
+    scorer: str | None = None
+    encoder: str | None = None
+    head: str | None = None
+    window: str | None = None
+    scorer_device: str | None = None
+    scorer_dtype: str | None = None
+    sampler: str | None = None
+    explore: int | None = None
+    goal: str | None = None
+    per_genre: bool | None = None
+    seed: int | None = None
+    prior: tuple[str, ...] = ()
+    budget_minutes: float | None = None
+    until_gain: float | None = None
+    replay_plans: str | None = None
+    sandbox: str = "auto"
+    recycle: int | None = None
+    fresh_process: bool = False
+
+
+FROZEN = (
+    "renderer", "model", "acestep_dir", "duration", "workers", "device", "scorer", "encoder", "head", "window", "scorer_device",
+    "scorer_dtype", "sampler", "explore", "goal", "per_genre", "seed", "storage", "replay_plans",
+)  # fmt: skip
+"""Options whose values a run keeps for the next time."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A run that is ready to go.
+
+    Attributes
+    ----------
+    run : RunDirectory
+    space : SearchSpace
+    engine : EngineSpec
+    scorer : ScorerSpec
+    options : Options
+        With every value settled.
+    resumed : bool
+    notes : list of str
+        What the user should know before the first song.
+    """
+
+    run: RunDirectory
+    space: SearchSpace
+    engine: EngineSpec
+    scorer: ScorerSpec
+    options: Options
+    resumed: bool
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ahead(self) -> int:
+        """Trials below the next one that a refining proposal does not wait for."""
+        workers = self.options.workers or 1
+        return 0 if workers == 1 else workers
+
+    def open_study(self, n_trials: int | None = None) -> RunStudy:
+        """Open the Optuna study with the run's sampler; the run's lock must be held."""
+        options = self.options
+        sampler = build(
+            options.sampler or "topk",
+            search_space=self.space.parameters(),
+            subspaces=self.space.subspaces() if self.space.several else None,
+            seed=options.seed or 0,
+            n_trials=n_trials,
+            explore=options.explore,
+            ahead=self.ahead,
+            goal=options.goal or "best",
+            per_genre=bool(options.per_genre),
+        )
+        return RunStudy(
+            self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage
+        )
+
+    @contextlib.contextmanager
+    def renderers(self, count: int) -> Iterator[list[Renderer]]:
+        """Give `count` renderers with scratch folders of their own; on leaving, no child stays."""
+        with tempfile.TemporaryDirectory(prefix="banger-", ignore_cleanup_errors=True) as scratch, contextlib.ExitStack() as stack:
+            made = []
+            for index in range(count):
+                folder = Path(scratch) / f"worker-{index}"
+                folder.mkdir()
+                renderer = Renderer(
+                    self.engine,
+                    folder,
+                    sandbox=self.options.sandbox,
+                    log=self.run.logs / f"worker-{index}.log",
+                    recycle=self.options.recycle,
+                    keep_loaded=not self.options.fresh_process,
+                )
+                stack.callback(renderer.close)
+                made.append(renderer)
+            yield made
+
+    @contextlib.contextmanager
+    def listener(self) -> Iterator[ScorerProcess]:
+        """Give the scorer's process; on leaving, no child stays."""
+        with tempfile.TemporaryDirectory(prefix="banger-", ignore_cleanup_errors=True) as scratch:
+            process = ScorerProcess(
+                self.scorer,
+                Path(scratch),
+                sandbox=self.options.sandbox,
+                log=self.run.logs / "scorer.log",
+                read_paths=(self.run.songs,),
+            )
+            try:
+                yield process
+            finally:
+                process.close()
+
+    def check_recipes(self, renderer: Renderer) -> None:
+        """Let the engine look at every style and language before the first render.
+
+        Raises
+        ------
+        UsageError
+            Naming each that it cannot take.
+        """
+        problems = renderer.check(self.space.probe_recipes(self.options.duration or 30.0))
+        if problems:
+            raise UsageError(
+                f"renderer {self.engine.name!r} cannot take search space {self.space.name!r}:\n  " + "\n  ".join(problems),
+                next_step="Shorten the captions; docs/search-spaces.md tells how much fits.",
+            )
+
+    def search(
+        self,
+        study: RunStudy,
+        budget: Budget,
+        on_event: Callable[[Event], None],
+        stops: Callable[[Loop], contextlib.AbstractContextManager[None]],
+    ) -> int:
+        """Run the loop to its end.
+
+        Parameters
+        ----------
+        study : RunStudy
+        budget : Budget
+        on_event : callable
+        stops : callable
+            Given the loop, a context in which signals stop it.
+
+        Returns
+        -------
+        int
+            Songs the run has.
+        """
+        workers = self.options.workers or 1
+        with (
+            self.renderers(workers) as renderers,
+            self.listener() as scorer,
+            EmbeddingStore(self.run.embeddings) as embeddings,
+        ):
+            loop = Loop(
+                self.run,
+                study,
+                renderers,
+                scorer,
+                budget,
+                ahead=self.ahead,
+                explore=self.options.explore or 0,
+                embeddings=embeddings,
+                encoder=self.scorer.encoder,
+                prepare=lambda: self.check_recipes(renderers[0]),
+                on_event=on_event,
+            )
+            with stops(loop):
+                return loop.run()
+
+
+def open_session(options: Options) -> Session:
+    """Settle what is asked against what the run was started with.
+
+    Nothing is written: `begin` does that, under the run's lock.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range, or differs from the run's own.
+    MissingPrerequisite
+        If the engine or the scorer is not on this machine.
+    """
+    _check(options)
+    run = _run_of(options)
+    resumed = run.exists()
+    frozen = run.read_identity() if resumed else {}
+    notes: list[str] = []
+    settled = _settle(options, frozen.get("options", {}))
+    space = _space_of(options, run, frozen, notes)
+    engine = _engine_of(settled, frozen, notes)
+    scorer = _scorer_of(settled, frozen, notes)
+    settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)
+    session = Session(run, space, engine, scorer, settled, resumed, notes)
+    if resumed:
+        run.check_identity(identity(session))
+    return session
+
+
+def begin(session: Session) -> None:
+    """Make the run's folder and freeze its identity, if that is not done yet; the lock must be held."""
+    run = session.run
+    if run.exists():
+        run.check_identity(identity(session))
+        return
+    options = {name: getattr(session.options, name) for name in FROZEN}
+    frozen = {
+        "study": run.folder.name,
+        "program": __version__,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **identity(session),
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+    write_atomic(run.folder / SPACE_FILE, to_json(session.space).encode())
+    # The identity last: with it the run exists, so the space must be there by then.
+    run.write_identity(frozen)
+
+
+def identity(session: Session) -> dict[str, Any]:
+    """Return what makes songs of a run comparable, as tables for ``run.toml``."""
+    options, engine = session.options, session.engine
+    search: dict[str, Any] = {
+        "sampler": options.sampler,
+        "seed": options.seed,
+        "ahead": session.ahead,
+        "goal": options.goal,
+        "per_genre": bool(options.per_genre),
+    }
+    if options.explore is not None:
+        search["explore"] = options.explore
+    return {
+        "space": {"name": session.space.name, "digest": session.space.digest},
+        "renderer": {
+            "name": engine.name,
+            "revision": engine.revision,
+            "device": engine.device,
+            "duration": options.duration,
+        },
+        "scorer": _toml(session.scorer.identity),
+        "search": search,
+    }
+
+
+def _settle(options: Options, frozen: Mapping[str, Any]) -> Options:
+    """Fill in what was not said: from the run, then from the defaults."""
+    defaults: dict[str, Any] = {
+        "duration": 30.0, "workers": 1, "sampler": "topk", "goal": "best", "per_genre": False, "seed": 0, "replay_plans": "auto",
+    }  # fmt: skip
+    values = asdict(options)
+    for name in FROZEN:
+        if values[name] is None:
+            values[name] = frozen.get(name, defaults.get(name))
+    values["space"] = options.space
+    return Options(**values)
+
+
+def _run_of(options: Options) -> RunDirectory:
+    if options.study is not None:
+        return RunDirectory.named(options.runs_dir, options.study)
+    if options.space is not None:
+        return RunDirectory.named(options.runs_dir, slug(options.space.stem))
+    if options.genre is not None:
+        return RunDirectory.named(options.runs_dir, slug(options.genre))
+    raise UsageError(
+        "nothing to search: say --genre NAME, --space FILE, or --study NAME of a run to go on with.",
+        next_step="`optimize spaces` lists the genres; `optimize --genre bhangra --trials 30` makes a first run.",
+    )
+
+
+def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], notes: list[str]) -> SearchSpace:
+    if options.genre is not None and options.space is not None:
+        raise UsageError("--genre and --space cannot be given together.", next_step="Leave one of them out.")
+    asked = None
+    if options.space is not None:
+        asked = load_file(options.space)
+    elif options.genre is not None:
+        asked = load_genre(options.genre)
+    if not frozen:
+        if asked is None:
+            raise UsageError(
+                f"there is no run {options.study!r} in {options.runs_dir} yet.",
+                next_step="Start it with --genre NAME or --space FILE; `optimize studies` lists the runs there are.",
+            )
+        return asked
+    try:
+        own = from_json((run.folder / SPACE_FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpaceError(f"{run.folder / SPACE_FILE} cannot be read: {error.strerror}.") from error
+    if asked is None or asked.digest == own.digest:
+        return own
+    if options.space is None and asked.name == own.name:
+        notes.append(f"Genre {own.name!r} has changed since this run was started; the run goes on with its own copy.")
+        return own
+    # The comparison of identities names the difference.
+    return asked
+
+
+def _engine_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) -> EngineSpec:
+    asked = RenderOptions(
+        model=options.model, device=options.device or "auto", duration=options.duration or 30.0, acestep_dir=options.acestep_dir
+    )
+    if options.renderer is not None:
+        return resolve(options.renderer, asked)
+    try:
+        return resolve("acestep", asked)
+    except MissingPrerequisite as error:
+        notes.append(
+            f"Rendering with the embedded engine `synth`, since ACE-Step is not here ({_first_line(error)}). "
+            "To render with it: optimize setup acestep"
+        )
+        return resolve("synth", replace(asked, model=None))
+
+
+def _scorer_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) -> ScorerSpec:
+    asked = {
+        "encoder": options.encoder,
+        "head": options.head,
+        "window": options.window,
+        "device": options.scorer_device,
+        "dtype": options.scorer_dtype,
+    }
+    if options.scorer is not None:
+        return prepare(options.scorer, asked)
+    try:
+        return prepare("banger", asked)
+    except MissingPrerequisite as error:
+        notes.append(
+            f"Listening with the embedded scorer `acoustic`, a stand-in, since the banger scorer is not here "
+            f"({_first_line(error)}). To listen with it: optimize setup mert && optimize setup banger"
+        )
+        return prepare("acoustic", {})
+
+
+def _check(options: Options) -> None:
+    """Refuse values that no run can have."""
+    for name in ("trials", "more", "workers", "recycle"):
+        _at_least(f"--{name}", getattr(options, name), 1)
+    _at_least("--explore", options.explore, 0)
+    if options.trials is not None and options.more is not None:
+        raise UsageError("--trials and --more cannot be given together.", next_step="--trials is the total, --more adds to what is there.")
+    for name, value in (("--budget-minutes", options.budget_minutes), ("--until-gain", options.until_gain)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} {value} is not usable: it must be a number above 0.")
+    low, high = DURATION_RANGE
+    if options.duration is not None and not low <= options.duration <= high:
+        raise UsageError(f"--duration {options.duration:g} is not usable: it must be {low:g} to {high:g} seconds.")
+    low, high = SEED_RANGE
+    if options.seed is not None and not low <= options.seed <= high:
+        raise UsageError(f"--seed {options.seed} is not usable: it must be {low} to {high}.")
+    if options.sampler is not None and ":" not in options.sampler:
+        _one_of("--sampler", options.sampler, SAMPLERS, " or package.module:Class")
+    _one_of("--goal", options.goal, GOALS)
+    _one_of("--replay-plans", options.replay_plans, ("auto", "off"))
+
+
+def _at_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise UsageError(f"{name} {value} is not usable: it must be a whole number of {least} or more.")
+
+
+def _one_of(name: str, value: str | None, legal: Sequence[str], more: str = "") -> None:
+    if value is not None and value not in legal:
+        raise UsageError(f"{name} {value!r} is not one of {', '.join(legal)}{more}.{did_you_mean(value, legal)}")
+
+
+def _first_line(error: MissingPrerequisite) -> str:
+    return error.message.splitlines()[0].rstrip(".")
+
+
+def _toml(value: Any) -> Any:
+    """Drop what TOML cannot hold: it has no null."""
+    if isinstance(value, Mapping):
+        return {str(key): _toml(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_toml(item) for item in value if item is not None]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
