@@ -1,0 +1,122 @@
+"""The run directory: names that cannot escape, one writer, whole writes, and an identity that says what differs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optimizer.errors import IncompatibleResume, RunLocked, StorageFull, StudyNotFound, UsageError
+from optimizer.runs import RunDirectory, find_run, list_runs, slug, write_atomic
+
+
+@given(st.text(max_size=80))
+def test_a_slug_is_a_plain_folder_name_or_refused(text):
+    try:
+        name = slug(text)
+    except UsageError:
+        assert not any(character in "abcdefghijklmnopqrstuvwxyz0123456789" for character in text.lower())
+    else:
+        assert name == slug(name)
+        assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+        assert not name.startswith("-")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "A", "x y"])
+def test_a_study_name_that_is_no_slug_is_refused(tmp_path, name):
+    with pytest.raises(UsageError):
+        RunDirectory.named(tmp_path, name)
+
+
+def test_identity_is_written_once_and_compared_field_by_field(tmp_path):
+    run = RunDirectory(tmp_path / "bhangra")
+    run.create()
+    assert not run.exists()
+    run.write_identity({"study": "bhangra", "renderer": {"name": "synth", "duration": 30.0}})
+    assert run.exists()
+    run.check_identity({"renderer": {"name": "synth"}})
+    with pytest.raises(IncompatibleResume) as caught:
+        run.check_identity({"renderer": {"name": "synth", "duration": 20.0}})
+    assert "renderer.duration" in caught.value.message
+    assert "30.0" in caught.value.message
+    assert "20.0" in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_a_damaged_identity_says_so(tmp_path):
+    run = RunDirectory(tmp_path)
+    (tmp_path / "run.toml").write_text("study = ")
+    with pytest.raises(UsageError, match="damaged"):
+        run.read_identity()
+
+
+def test_one_process_writes_a_run_and_the_lock_goes_with_it(tmp_path):
+    run = RunDirectory(tmp_path)
+    program = f"""
+import sys, time
+from pathlib import Path
+from optimizer.runs import RunDirectory
+with RunDirectory(Path({str(tmp_path)!r})).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunLocked, match=str(holder.pid)), run.lock():
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    with run.lock():
+        pass
+
+
+def test_a_stored_path_cannot_leave_the_run(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    assert run.inside("songs/0001.flac") == tmp_path / "run" / "songs" / "0001.flac"
+    for stored in ("../other/songs/1.flac", "/etc/passwd"):
+        with pytest.raises(UsageError, match="outside"):
+            run.inside(stored)
+
+
+def test_an_atomic_write_replaces_and_leaves_no_temporary_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file_whole(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.fail("needs /dev/full")
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    # The temporary name is predictable within one process, so the full device can stand in for it.
+    os.symlink("/dev/full", tmp_path / f".file.{os.getpid()}.tmp")
+    with pytest.raises(StorageFull, match="full"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_runs_are_listed_and_found_by_name_or_path(tmp_path):
+    for name in ("edm", "bhangra"):
+        run = RunDirectory(tmp_path / name)
+        run.create()
+        run.write_identity({"study": name})
+    (tmp_path / "no-run").mkdir()
+    assert [run.name for run in list_runs(tmp_path)] == ["bhangra", "edm"]
+    assert list_runs(tmp_path / "nowhere") == []
+    assert find_run(tmp_path, "edm").folder == tmp_path / "edm"
+    assert find_run(tmp_path / "nowhere", str(tmp_path / "edm")).name == "edm"
+    with pytest.raises(StudyNotFound, match="Did you mean 'bhangra'"):
+        find_run(tmp_path, "bangra")
+    with pytest.raises(StudyNotFound):
+        find_run(tmp_path, "..")
