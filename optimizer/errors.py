@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class OptimizeError(Exception):
@@ -45,6 +46,10 @@ class OptimizeError(Exception):
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default pickle calls the class with the message alone, and a pool of processes dies of `reason` missing.
+        return (type(self).__new__, (type(self), *self.args), self.__dict__)
 
     def __str__(self) -> str:
         return self.message if self.next_step is None else f"{self.message}\n{self.next_step}"

@@ -121,14 +121,12 @@ class Recipe:
     time_signature: str = "4"
 
     def __post_init__(self) -> None:
+        for name in ("genre", "style", "caption", "lyrics", "key", "language", "time_signature"):
+            _require(_is_text(getattr(self, name)), name, getattr(self, name), "text that UTF-8 can hold")
         for name in ("genre", "style"):
             _require(bool(getattr(self, name).strip()), name, getattr(self, name), "a name that is not empty")
-        _require(
-            bool(self.caption.strip()) and len(self.caption) <= CAPTION_LIMIT,
-            "caption",
-            self.caption,
-            f"1 to {CAPTION_LIMIT} characters",
-        )
+        fits = bool(self.caption.strip()) and len(self.caption) <= CAPTION_LIMIT
+        _require(fits, "caption", self.caption, f"1 to {CAPTION_LIMIT} characters")
         _require(len(self.lyrics) <= LYRICS_LIMIT, "lyrics", self.lyrics, f"at most {LYRICS_LIMIT} characters")
         whole = isinstance(self.bpm, int) and not isinstance(self.bpm, bool)
         low, high = BPM_RANGE
@@ -140,8 +138,9 @@ class Recipe:
         _require(whole and low <= self.seed <= high, "seed", self.seed, f"a whole number from {low} to {high}")
         shortest, longest = DURATION_RANGE
         legal = f"{shortest:g} to {longest:g} seconds"
+        number = isinstance(self.duration, (int, float)) and not isinstance(self.duration, bool)
         # NaN fails the comparison, so it is refused here too.
-        _require(shortest <= self.duration <= longest, "duration", self.duration, legal)
+        _require(number and shortest <= self.duration <= longest, "duration", self.duration, legal)
         _require(self.time_signature in TIME_SIGNATURES, "time_signature", self.time_signature, "2, 3, 4 or 6")
         object.__setattr__(self, "key", canonical_key(self.key))
         object.__setattr__(self, "duration", float(self.duration))
@@ -178,6 +177,11 @@ class Recipe:
             return cls(**values)
         except TypeError as error:
             raise RecipeError(f"recipe {dict(values)!r} is not complete: {error}") from error
+
+
+def _is_text(value: object) -> bool:
+    # A lone surrogate, legal in JSON and in str, would make the digest fail.
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _require(holds: bool, name: str, value: object, legal: str, choices: tuple[str, ...] = ()) -> None:
