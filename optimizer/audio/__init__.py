@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from optimizer.audio.decode import Sound, duration, load_mono, probe, read
 from optimizer.audio.encode import sha256_file, transcode, write, write_flac, write_mp3, write_wav
-from optimizer.audio.gates import check
+from optimizer.audio.gates import check, check_silence
 from optimizer.audio.loudness import loudness, normalise_loudness, true_peak
 
 __all__ = [
     "Sound",
     "check",
+    "check_silence",
     "duration",
     "load_mono",
     "loudness",

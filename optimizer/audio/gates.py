@@ -80,7 +80,7 @@ def check(
         raise BadAudio(f"{name} holds no samples.", reason="unreadable")
     if not np.isfinite(sound.samples).all():
         raise BadAudio(f"{name} holds samples that are not numbers.", reason="nan")
-    _check_silence(sound, name)
+    check_silence(sound, name)
     _check_clipping(sound.samples, name)
     return sound
 
@@ -109,7 +109,20 @@ def block_levels(samples: Samples, rate: int) -> np.ndarray:
         return np.asarray(10.0 * np.log10(means))
 
 
-def _check_silence(sound: Sound, name: str) -> None:
+def check_silence(sound: Sound, name: str) -> None:
+    """Refuse audio that is silent as a whole or for most of its length.
+
+    Parameters
+    ----------
+    sound : Sound
+    name : str
+        What the message calls it.
+
+    Raises
+    ------
+    BadAudio
+        ``silence``.
+    """
     levels = block_levels(sound.samples, sound.rate)
     overall = 10.0 * np.log10(np.mean(10.0 ** (levels / 10.0)) + 1e-20)
     if overall < SILENCE_DBFS:
