@@ -276,7 +276,7 @@ class Loop:
         if failures > self._budget.failures:
             kind = TargetNotReached if done else NoSongs
             raise kind(
-                f"{failures} trials failed, {done} of {self._budget.trials} songs were made. The last failure: {last_error}",
+                f"{failures} trials failed, {done} of {self._budget.trials} songs were made. Last failure: {last_error}",
                 next_step=f"See {self._run.logs} for what the engine said, and `optimize doctor` for what works here.",
             )
         return done
@@ -403,6 +403,7 @@ class Loop:
         self._study.note(number, info=info, **attributes, audio=self._run.relative(clip.path), sha256=clip.sha256)
 
     def _kill(self) -> None:
-        for child in (*self._renderers, self._scorer):
+        children: list[Renders | Scores] = [*self._renderers, self._scorer]
+        for child in children:
             with contextlib.suppress(OptimizeError, OSError):
                 child.kill()

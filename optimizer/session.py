@@ -75,10 +75,20 @@ class Options:
 
 
 FROZEN = (
-    "renderer", "model", "acestep_dir", "duration", "workers", "device", "scorer", "encoder", "head", "window", "scorer_device",
-    "scorer_dtype", "sampler", "explore", "goal", "per_genre", "seed", "storage", "replay_plans",
+    "renderer", "model", "acestep_dir", "duration", "workers", "device", "scorer", "encoder", "head", "window",
+    "scorer_device", "scorer_dtype", "sampler", "explore", "goal", "per_genre", "seed", "storage", "replay_plans",
 )  # fmt: skip
 """Options whose values a run keeps for the next time."""
+
+DEFAULTS: dict[str, Any] = {
+    "duration": 30.0,
+    "workers": 1,
+    "sampler": "topk",
+    "goal": "best",
+    "per_genre": False,
+    "seed": 0,
+    "replay_plans": "auto",
+}
 
 
 @dataclass(slots=True)
@@ -126,14 +136,15 @@ class Session:
             goal=options.goal or "best",
             per_genre=bool(options.per_genre),
         )
-        return RunStudy(
-            self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage
-        )
+        return RunStudy(self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage)
 
     @contextlib.contextmanager
     def renderers(self, count: int) -> Iterator[list[Renderer]]:
         """Give `count` renderers with scratch folders of their own; on leaving, no child stays."""
-        with tempfile.TemporaryDirectory(prefix="banger-", ignore_cleanup_errors=True) as scratch, contextlib.ExitStack() as stack:
+        with (
+            tempfile.TemporaryDirectory(prefix="banger-", ignore_cleanup_errors=True) as scratch,
+            contextlib.ExitStack() as stack,
+        ):
             made = []
             for index in range(count):
                 folder = Path(scratch) / f"worker-{index}"
@@ -177,7 +188,8 @@ class Session:
         problems = renderer.check(self.space.probe_recipes(self.options.duration or 30.0))
         if problems:
             raise UsageError(
-                f"renderer {self.engine.name!r} cannot take search space {self.space.name!r}:\n  " + "\n  ".join(problems),
+                f"renderer {self.engine.name!r} cannot take search space {self.space.name!r}:\n  "
+                + "\n  ".join(problems),
                 next_step="Shorten the captions; docs/search-spaces.md tells how much fits.",
             )
 
@@ -300,13 +312,10 @@ def identity(session: Session) -> dict[str, Any]:
 
 def _settle(options: Options, frozen: Mapping[str, Any]) -> Options:
     """Fill in what was not said: from the run, then from the defaults."""
-    defaults: dict[str, Any] = {
-        "duration": 30.0, "workers": 1, "sampler": "topk", "goal": "best", "per_genre": False, "seed": 0, "replay_plans": "auto",
-    }  # fmt: skip
     values = asdict(options)
     for name in FROZEN:
         if values[name] is None:
-            values[name] = frozen.get(name, defaults.get(name))
+            values[name] = frozen.get(name, DEFAULTS.get(name))
     values["space"] = options.space
     return Options(**values)
 
@@ -354,7 +363,10 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
 
 def _engine_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) -> EngineSpec:
     asked = RenderOptions(
-        model=options.model, device=options.device or "auto", duration=options.duration or 30.0, acestep_dir=options.acestep_dir
+        model=options.model,
+        device=options.device or "auto",
+        duration=options.duration or 30.0,
+        acestep_dir=options.acestep_dir,
     )
     if options.renderer is not None:
         return resolve(options.renderer, asked)
@@ -394,7 +406,10 @@ def _check(options: Options) -> None:
         _at_least(f"--{name}", getattr(options, name), 1)
     _at_least("--explore", options.explore, 0)
     if options.trials is not None and options.more is not None:
-        raise UsageError("--trials and --more cannot be given together.", next_step="--trials is the total, --more adds to what is there.")
+        raise UsageError(
+            "--trials and --more cannot be given together.",
+            next_step="--trials is the total, --more adds to what is there.",
+        )
     for name, value in (("--budget-minutes", options.budget_minutes), ("--until-gain", options.until_gain)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UsageError(f"{name} {value} is not usable: it must be a number above 0.")

@@ -1,4 +1,4 @@
-"""The Optuna study of a run: create or resume it, ask, tell, and read it back; the only file that talks to Optuna storage."""
+"""The Optuna study of a run: create or resume, ask, tell, read back; the only file that talks to Optuna storage."""
 
 from __future__ import annotations
 
@@ -273,7 +273,9 @@ def storage_errors(path: Path) -> Iterator[None]:
                 next_step="Free some space and run the same command again; every finished song is kept.",
             ) from error
         if "readonly database" in text or "unable to open" in text:
-            raise UsageError(f"{path} cannot be written.", next_step="Mend its permissions, or give --runs-dir.") from error
+            raise UsageError(
+                f"{path} cannot be written.", next_step="Mend its permissions, or give --runs-dir."
+            ) from error
         if "malformed" in text or "not a database" in text:
             raise UsageError(
                 f"{path} is damaged: it is not a SQLite database any more.",

@@ -49,7 +49,9 @@ class Display:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def say(self, text: str) -> None:
@@ -94,7 +96,8 @@ class Plain(Display):
                 f"  {event.score.value:5.2f}  best {self.best:5.2f}{eta}"
             )
         elif isinstance(event, Failed):
-            self.say(f"   -/{self.trials}  #{event.pending.number:04d}  {describe(event.pending.recipe):<52}  failed: {event.error}")
+            what = f"#{event.pending.number:04d}  {describe(event.pending.recipe):<52}"
+            self.say(f"   -/{self.trials}  {what}  failed: {event.error}")
 
 
 class Lines(Plain):
@@ -110,7 +113,9 @@ class Lines(Plain):
             self._write({"event": "rendered", "number": event.number, "seconds": event.seconds})
         elif isinstance(event, Started):
             pending = event.pending
-            self._write({"event": "started", "number": pending.number, "phase": pending.phase, "recipe": short(pending.recipe)})
+            self._write(
+                {"event": "started", "number": pending.number, "phase": pending.phase, "recipe": short(pending.recipe)}
+            )
         elif isinstance(event, Finished):
             self._write(
                 {
@@ -129,7 +134,9 @@ class Lines(Plain):
                 }
             )
         else:
-            self._write({"event": "failed", "number": event.pending.number, "reason": event.reason, "error": event.error})
+            self._write(
+                {"event": "failed", "number": event.pending.number, "reason": event.reason, "error": event.error}
+            )
 
     def _write(self, document: dict[str, Any]) -> None:
         print(json.dumps(document, ensure_ascii=False), file=self._stream, flush=True)
@@ -155,7 +162,9 @@ class Rich(Display):
         self._live.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
@@ -226,7 +235,7 @@ def make(mode: str, trials: int, done: int, best: float | None) -> Display:
         import os
 
         mode = "rich" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain"
-    kind = {"rich": Rich, "plain": Plain, "json": Lines, "none": Display}[mode]
+    kind: type[Display] = {"rich": Rich, "plain": Plain, "json": Lines, "none": Display}[mode]
     return kind(trials, done, best)
 
 

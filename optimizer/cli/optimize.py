@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
 def main(
     ctx: typer.Context,
     genre: Annotated[
-        str | None, typer.Option(help="Genre to search, or `all`; see `optimize spaces`.", autocompletion=complete_genre)
+        str | None,
+        typer.Option(help="Genre to search, or `all`; see `optimize spaces`.", autocompletion=complete_genre),
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Songs the run shall have in total (30).", metavar="N")] = None,
     more: Annotated[int | None, typer.Option(help="Songs to add to what the run has.", metavar="N")] = None,
@@ -41,12 +42,16 @@ def main(
     study: Annotated[str | None, typer.Option(help="Name of the run; the genre by default.", metavar="NAME")] = None,
     runs_dir: RunsDir = RUNS_DIR,
     storage: Annotated[
-        str | None, typer.Option(help="Database URL for the study; the run's own SQLite file by default.", metavar="URL")
+        str | None,
+        typer.Option(help="Database URL for the study; the run's own SQLite file by default.", metavar="URL"),
     ] = None,
     renderer: Annotated[
-        str | None, typer.Option(help="acestep, acestep-native, musicgen, synth or package.module:Class.", metavar="NAME")
+        str | None,
+        typer.Option(help="acestep, acestep-native, musicgen, synth or package.module:Class.", metavar="NAME"),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder or Hub id for the renderer.", metavar="DIR_OR_ID")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder or Hub id for the renderer.", metavar="DIR_OR_ID")
+    ] = None,
     acestep_dir: Annotated[
         str | None, typer.Option(help="Checkout of ACE-Step 1.5, for acestep-native.", metavar="DIR")
     ] = None,
@@ -55,7 +60,8 @@ def main(
     device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu, for the renderer.")] = None,
     recycle: Annotated[int | None, typer.Option(help="Songs after which a worker is replaced.", metavar="N")] = None,
     fresh_process: Annotated[
-        bool, typer.Option("--fresh-process/--keep-loaded", help="Load the model anew for each song, or keep it loaded.")
+        bool,
+        typer.Option("--fresh-process/--keep-loaded", help="Load the model anew for each song, or keep it loaded."),
     ] = False,
     replay_plans: Annotated[
         str | None, typer.Option(help="auto or off: let a take replay the stored plan of its recipe.")
@@ -70,10 +76,13 @@ def main(
     scorer_device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu, for the scorer.")] = None,
     scorer_dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     sampler: Annotated[str | None, typer.Option(help="topk, tpe, gp, random, nsga2 or package.module:Class.")] = None,
-    explore: Annotated[int | None, typer.Option(help="Songs of the random sweep before the search refines.", metavar="N")] = None,
+    explore: Annotated[
+        int | None, typer.Option(help="Songs of the random sweep before the search refines.", metavar="N")
+    ] = None,
     goal: Annotated[str | None, typer.Option(help="best: the best songs; average: reliably good ones.")] = None,
     per_genre: Annotated[
-        bool | None, typer.Option("--per-genre", help="With --genre all: the same number of songs for each.", show_default=False)
+        bool | None,
+        typer.Option("--per-genre", help="With --genre all: the same number of songs for each.", show_default=False),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search (0).", metavar="N")] = None,
     progress: Annotated[str, typer.Option(help="auto, rich, plain, json or none.")] = "auto",
@@ -92,7 +101,9 @@ def main(
     if ctx.invoked_subcommand is not None:
         return
     if progress not in PROGRESS:
-        raise UsageError(f"--progress {progress!r} is not one of {', '.join(PROGRESS)}.{did_you_mean(progress, PROGRESS)}")
+        raise UsageError(
+            f"--progress {progress!r} is not one of {', '.join(PROGRESS)}.{did_you_mean(progress, PROGRESS)}"
+        )
     from optimizer.session import Options
 
     names = Options.__dataclass_fields__
@@ -114,10 +125,8 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
         begin(session)
         record = read_record(run, storage=session.options.storage)
         done = len(record.songs)
-        if options.more is not None:
-            trials = done + options.more
-        else:
-            trials = options.trials or record.target or DEFAULT_TRIALS
+        total = options.trials or record.target or DEFAULT_TRIALS
+        trials = total if options.more is None else done + options.more
         best = max((song.value for song in record.songs), default=None)
         display = make(progress, trials, done, best)
         for note in session.notes:
@@ -206,7 +215,11 @@ def report(record: Record, *, as_json: bool, top: int = 5) -> None:
         right=(0, 1, 2, 4),
     )
     name = record.folder.name
-    where = "" if record.folder.parent == Path("runs").absolute() else f" --runs-dir {shlex.quote(str(record.folder.parent))}"
+    where = (
+        ""
+        if record.folder.parent == Path("runs").absolute()
+        else f" --runs-dir {shlex.quote(str(record.folder.parent))}"
+    )
     print(f"\n  optimize export {name}{where} --top {len(ranked)}     a playlist of them")
     print(f"  optimize report {name}{where}             a page to listen to")
     print(f"  optimize --study {name}{where} --more 30  search on", flush=True)

@@ -29,7 +29,8 @@ def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.", metavar="DIR")]
 RUNS_DIR = Path("runs")
 Study = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of a run, or the path of its folder.", autocompletion=complete_study)
+    str,
+    typer.Argument(metavar="STUDY", help="Name of a run, or the path of its folder.", autocompletion=complete_study),
 ]
 Studies = Annotated[
     list[str],

@@ -78,8 +78,12 @@ def song_of(record: Record, trial: int) -> Song:
     if failed:
         raise UsageError(f"trial {trial} of {record.name!r} gave no song: {failed[0].reason}: {failed[0].error}")
     numbers = [song.number for song in record.songs]
-    there = f"there are {len(numbers)} songs, numbered {numbers[0]} to {numbers[-1]}" if numbers else "it has no songs yet"
-    raise UsageError(f"study {record.name!r} has no song {trial}: {there}.", next_step=f"See `optimize best {record.name}`.")
+    there = (
+        f"there are {len(numbers)} songs, numbered {numbers[0]} to {numbers[-1]}" if numbers else "it has no songs yet"
+    )
+    raise UsageError(
+        f"study {record.name!r} has no song {trial}: {there}.", next_step=f"See `optimize best {record.name}`."
+    )
 
 
 def rerender_command(record: Record, trial: int) -> str:
