@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.scoring.base import Scorer
+from optimizer.scoring.ear import Ear, Embedding
+from optimizer.scoring.listener import Listener
 
 
 class Panel:
@@ -35,27 +37,27 @@ class Panel:
         from optimizer.scoring.spec import construct
 
         self._terms = []
-        ears: dict[str, Any] = {}
+        ears: dict[str, Ear] = {}
         info: dict[str, Any] = {}
         for term in config["terms"]:
             scorer = construct(term["target"])
-            ear = ears.get(term["encoder"]) if term["encoder"] else None
-            own = dict(term["config"])
-            info[term["name"]] = scorer.load(own) if ear is None else scorer.load({**own, "ear": ear})
-            if term["encoder"] and hasattr(scorer, "judge"):
-                ears.setdefault(term["encoder"], getattr(scorer, "ear", None))
+            if isinstance(scorer, Listener):
+                info[term["name"]] = scorer.load(dict(term["config"]), ears.get(term["encoder"]))
+                ears[term["encoder"]] = scorer.ear
+            else:
+                info[term["name"]] = scorer.load(dict(term["config"]))
             self._terms.append((term["name"], float(term["weight"]), term["encoder"], scorer))
         return info
 
     def score(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
         """Judge audio files; see `combine` for what comes out. One judge's error is the file's error."""
-        heard: dict[str, list[Any]] = {}
+        heard: dict[str, list[Embedding]] = {}
         columns: list[tuple[str, float, list[dict[str, Any]]]] = []
         for name, weight, encoder, scorer in self._terms:
-            if encoder and hasattr(scorer, "listen"):
+            if isinstance(scorer, Listener):
                 if encoder not in heard:
                     heard[encoder] = scorer.listen(paths)
-                results = scorer.judge(heard[encoder])  # type: ignore[attr-defined]
+                results = scorer.judge(heard[encoder])
             else:
                 results = scorer.score(paths)
             columns.append((name, weight, results))

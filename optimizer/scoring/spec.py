@@ -30,6 +30,9 @@ BUILTIN: Mapping[str, str] = {
 FOLDER = "optimizer.scoring.trained:describe"
 """Describes a term that is a folder."""
 
+HEADED = ("banger", "tunejury")
+"""Scorers whose published head is one file, which ``--head`` names."""
+
 PANEL = "optimizer.scoring.panel:Panel"
 
 LEGAL = "terms joined by '+', each NAME, NAME:ARGUMENT, FOLDER or MODULE:CLASS, with an optional last ':WEIGHT'"
@@ -44,7 +47,7 @@ class Term:
     Attributes
     ----------
     text : str
-        The term without its weight; the name its part is recorded under.
+        The term without its weight.
     kind : {"name", "folder", "class"}
     name : str
         Registered name, folder, or ``module:Class``.
@@ -113,8 +116,9 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
         See `parse`.
     options : mapping, optional
         ``encoder`` and ``head`` (paths), ``window`` (first, middle, all), ``device`` (auto, cpu, cuda, mps),
-        ``dtype`` (float32, bfloat16), ``threads``; each scorer reads what concerns it. Values of None count as
-        not given.
+        ``dtype`` (float32, bfloat16), ``threads``; each scorer reads what concerns it. ``head`` belongs to the
+        first term that takes one (``banger``, ``tunejury``) and does not name its own, as ``tunejury:FILE`` does.
+        Values of None count as not given.
 
     Returns
     -------
@@ -132,7 +136,11 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     """
     given = {key: value for key, value in (options or {}).items() if value is not None}
     terms = parse(text)
-    specs = [_describe(term, given) for term in terms]
+    headed = next((term for term in terms if term.name in HEADED and term.argument is None), None)
+    specs = [
+        _describe(term, given if term is headed else {key: given[key] for key in given if key != "head"})
+        for term in terms
+    ]
     if len(terms) == 1 and not terms[0].weighted:
         return specs[0]
     return _panel(text, terms, specs)
@@ -196,16 +204,21 @@ def _describe(term: Term, options: Mapping[str, Any]) -> ScorerSpec:
 
 
 def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> ScorerSpec:
+    # A part's name is the judge's own, not the text: a folder's or a head file's path says nothing elsewhere.
+    names = [str(spec.identity.get("name", term.text)) for term, spec in zip(terms, specs, strict=True)]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"scorer {text!r} has two judges that call themselves {name!r}; take one of them.")
     members = [
         {
-            "name": term.text,
+            "name": name,
             "weight": term.weight,
             "target": spec.target,
             "config": dict(spec.config),
             "encoder": spec.encoder,
             "identity": dict(spec.identity),
         }
-        for term, spec in zip(terms, specs, strict=True)
+        for name, term, spec in zip(names, terms, specs, strict=True)
     ]
     devices = [spec.device for spec in specs if spec.device != "cpu"]
     return ScorerSpec(
@@ -213,7 +226,8 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
         identity={
             "name": "panel",
             "terms": {
-                term.text: {**spec.identity, "weight": term.weight} for term, spec in zip(terms, specs, strict=True)
+                name: {**spec.identity, "weight": term.weight}
+                for name, term, spec in zip(names, terms, specs, strict=True)
             },
         },
         target=PANEL,

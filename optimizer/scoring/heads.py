@@ -1,0 +1,417 @@
+"""Heads: small networks from an embedding to a score, read from published files and from our trainer's folders.
+
+A trained head is a folder of two files. ``head.safetensors`` holds float32 tensors:
+
+``standardise.mean``, ``standardise.std`` : [d]
+    Optional; the embedding becomes (x - mean) / std.
+``project`` : [k, d]
+    Optional; then project @ x (principal components, scaled as the trainer likes).
+``members.<m>.net.<n>.weight`` ``.bias`` (and ``running_mean``, ``running_var`` of a batch norm)
+    One network per ensemble member m, n counting up: a two-dimensional weight is a linear layer, a one-dimensional
+    one with running statistics a batch norm, without them a layer norm. ReLU follows every hidden layer (after
+    its norm). A ridge regression is a member with a single linear layer.
+
+``head.json`` holds::
+
+    {"format": 1, "kind": "mlp", "name": "calm", "encoder": "m-a-p/MERT-v1-330M@0e06...",
+     "window": "middle", "layers": [-1], "spread": false, "dims": [1024, 256, 1], "members": 5,
+     "target": {"kind": "quantile", "raw": [-1.2, 0.1, 2.3], "score": [0, 5, 10]}}
+
+``encoder`` is `EarSpec.encoder`, the space it was trained in; a head never judges another. ``window`` is what it was
+trained on, for information. ``target`` is a `Target`. Words not named here (metrics, data, licence) are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optimizer.errors import CheckpointError
+from optimizer.scoring.tensors import check_keys, read_tensors
+
+FORMAT = 1
+CONFIG, WEIGHTS = "head.json", "head.safetensors"
+EPSILON = 1e-5
+"""Of batch norm and layer norm, torch's default."""
+
+SCALE = (0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A monotone map from a network's number to a score of 0 to 10.
+
+    Attributes
+    ----------
+    kind : {"clamp", "affine", "logistic", "quantile"}
+        ``clamp``: the number itself, cut to 0 to 10. ``affine``: offset + scale * number, cut. ``logistic``:
+        10 / (1 + exp(-(number - centre) / scale)). ``quantile``: straight lines between points (raw, score).
+    scale, offset, centre : float
+        scale is more than 0.
+    raw, score : tuple of float
+        Of ``quantile``; raw rises, score never falls and lies in 0 to 10.
+    """
+
+    kind: str = "clamp"
+    scale: float = 1.0
+    offset: float = 0.0
+    centre: float = 0.0
+    raw: tuple[float, ...] = ()
+    score: tuple[float, ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Target:
+        """Read a target from JSON.
+
+        Raises
+        ------
+        CheckpointError
+            If it is not a monotone map.
+        """
+        given: dict[str, Any] = {
+            word: tuple(map(float, value)) if isinstance(value, list | tuple) else value
+            for word, value in values.items()
+        }
+        try:
+            target = cls(**given)
+            numbers = [target.scale, target.offset, target.centre, *target.raw, *target.score]
+            sound = all(math.isfinite(number) for number in numbers) and target.scale > 0
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"target {dict(values)!r} is not usable: {error}.") from error
+        if target.kind not in ("clamp", "affine", "logistic", "quantile"):
+            raise CheckpointError(f"target kind {target.kind!r} must be clamp, affine, logistic or quantile.")
+        if target.kind == "quantile":
+            rises = all(a < b for a, b in zip(target.raw, target.raw[1:], strict=False))
+            monotone = all(a <= b for a, b in zip(target.score, target.score[1:], strict=False))
+            inside = all(SCALE[0] <= point <= SCALE[1] for point in target.score)
+            sound = sound and len(target.raw) == len(target.score) >= 2 and rises and monotone and inside
+        if not sound:
+            raise CheckpointError(
+                f"target {dict(values)!r} must be a rising map: scale above 0, raw rising, score within 0 to 10."
+            )
+        return target
+
+    def __call__(self, number: float) -> float:
+        """Map a network's number to a score."""
+        low, high = SCALE
+        if self.kind == "logistic":
+            # exp overflows for numbers no network should give; the limit is the right answer there.
+            with np.errstate(over="ignore"):
+                return float(high / (1.0 + np.exp(-(np.float64(number) - self.centre) / self.scale)))
+        if self.kind == "quantile":
+            return float(np.interp(number, self.raw, self.score))
+        value = number if self.kind == "clamp" else self.offset + self.scale * number
+        return min(high, max(low, float(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A linear layer and the norm after it.
+
+    Attributes
+    ----------
+    weight : float64 array [shape=(outputs, inputs)]
+    bias : float64 array [shape=(outputs,)]
+    norm : {"none", "batch", "layer"}
+    gain, shift : float64 arrays [shape=(outputs,)]
+        What the norm multiplies with and adds; a batch norm's statistics are folded in.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    norm: str = "none"
+    gain: np.ndarray | None = None
+    shift: np.ndarray | None = None
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Apply to one vector."""
+        x = self.weight @ x + self.bias
+        if self.norm == "layer":
+            x = (x - x.mean()) / np.sqrt(x.var() + EPSILON)
+        return x if self.gain is None or self.shift is None else x * self.gain + self.shift
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Networks that judge an embedding together.
+
+    Attributes
+    ----------
+    members : tuple of tuple of Layer
+        Their numbers are averaged before the target map.
+    target : Target
+    mean, std : float64 array [shape=(d,)] or None
+    project : float64 array [shape=(k, d)] or None
+    """
+
+    members: tuple[tuple[Layer, ...], ...]
+    target: Target
+    mean: np.ndarray | None = None
+    std: np.ndarray | None = None
+    project: np.ndarray | None = None
+
+    @property
+    def width(self) -> int:
+        """Length of the embedding it judges."""
+        first = self.members[0][0].weight if self.project is None else self.project
+        return int(first.shape[1])
+
+    def raw(self, embedding: np.ndarray) -> np.ndarray:
+        """Each member's number before the target map.
+
+        Parameters
+        ----------
+        embedding : float array [shape=(d,)]
+
+        Returns
+        -------
+        float64 array [shape=(members,)]
+        """
+        # One vector at a time in float64: a batched product would round differently with the size of the batch.
+        x = np.asarray(embedding, dtype=np.float64)
+        if self.mean is not None and self.std is not None:
+            x = (x - self.mean) / self.std
+        if self.project is not None:
+            x = self.project @ x
+        return np.array([_run(member, x) for member in self.members])
+
+    def judge(self, embedding: np.ndarray) -> tuple[float, dict[str, float]]:
+        """Return the score, 0 to 10, and parts: ``raw`` and, of an ensemble, ``spread`` (deviation of its scores)."""
+        numbers = self.raw(embedding)
+        raw = float(numbers.mean())
+        parts = {"raw": raw}
+        if len(numbers) > 1:
+            parts["spread"] = float(np.std([self.target(float(number)) for number in numbers]))
+        return self.target(raw), parts
+
+    def describe(self) -> dict[str, Any]:
+        """Return dims, members and target for the record."""
+        dims = [int(layer.weight.shape[1]) for layer in self.members[0]] + [1]
+        return {"dims": dims, "members": len(self.members), "target": self.target.kind}
+
+
+def open_head(path: Path, target: Mapping[str, Any] | None = None) -> Head:
+    """Read a head: a trained head's folder, or a file with one network's state dict.
+
+    Parameters
+    ----------
+    path : Path
+    target : mapping, optional
+        For a file: how its number becomes a score. A folder says so itself.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged, or is no such network.
+    """
+    if path.is_dir():
+        return _open_folder(path)
+    tensors = _arrays(path)
+    return Head((read_network(tensors, path),), Target.from_dict(target or {"kind": "clamp"}))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a trained head's ``head.json``, torch not needed.
+
+    Raises
+    ------
+    CheckpointError
+        If `folder` is no trained head of a format this version knows.
+    """
+    path = folder / CONFIG
+    step = f"A trained head is a folder with {CONFIG} and {WEIGHTS}, as optimize train writes it."
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} is not a trained head: it has no {CONFIG}.", next_step=step) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.", next_step=step) from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else values
+        raise CheckpointError(f"{path}: format {found!r} is not {FORMAT}, the one this version reads.", next_step=step)
+    if not isinstance(values.get("encoder"), str) or not isinstance(values.get("target"), dict):
+        raise CheckpointError(f"{path} must name its encoder (text) and its target (table).", next_step=step)
+    layers = values.get("layers", [-1])
+    if not isinstance(layers, list) or not layers or not all(isinstance(layer, int) for layer in layers):
+        raise CheckpointError(f"{path}: layers {layers!r} must be a list of whole numbers.", next_step=step)
+    if not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder} has no {WEIGHTS}.", next_step=step)
+    return values
+
+
+def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+    """Write a trained head so that `open_head` gives it back; see the module's text for the names.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    config : mapping
+        ``encoder`` and ``target`` at least; ``format`` is added.
+    tensors : mapping of str to array
+
+    Raises
+    ------
+    CheckpointError
+        If the two do not make a head; nothing is written then.
+    """
+    from safetensors.numpy import save_file
+
+    values = {"format": FORMAT, **config}
+    arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in tensors.items()}
+    head = _assemble(values, arrays, folder / WEIGHTS)
+    values |= {"dims": head.describe()["dims"], "members": len(head.members)}
+    folder.mkdir(parents=True, exist_ok=True)
+    # The configuration last: a folder without it is not taken for a head.
+    partial = folder / f".{WEIGHTS}.partial"
+    save_file(arrays, str(partial))
+    partial.replace(folder / WEIGHTS)
+    partial = folder / f".{CONFIG}.partial"
+    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / CONFIG)
+
+
+_NAME = re.compile(r"(?:.*\.)?(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)")
+
+
+def read_network(tensors: Mapping[str, np.ndarray], path: Path) -> tuple[Layer, ...]:
+    """Assemble a multi-layer perceptron from a sequential's state dict; its dims are read from the tensors.
+
+    Parameters
+    ----------
+    tensors : mapping of str to array
+        Names end in ``<number>.weight`` and so on; whatever comes before the number must be the same in all.
+    path : Path
+        For messages.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing or left over, shapes do not follow on one another, or the last layer has more than
+        one output.
+    """
+    groups: dict[int, dict[str, np.ndarray]] = {}
+    extra = [name for name in tensors if not _NAME.fullmatch(name)]
+    prefixes = set()
+    for name, tensor in tensors.items():
+        if match := _NAME.fullmatch(name):
+            prefixes.add(name[: match.start(1)])
+            groups.setdefault(int(match[1]), {})[match[2]] = tensor
+    if len(prefixes) > 1:
+        raise CheckpointError(f"{path} holds several networks ({', '.join(sorted(prefixes))}); one is expected.")
+    prefix = next(iter(prefixes), "net.")
+    expected: dict[str, tuple[int, ...]] = {}
+    layers: list[Layer] = []
+    width: int | None = None
+    for number in sorted(groups):
+        group = groups[number]
+        weight = group.get("weight")
+        linear = weight.ndim == 2 if weight is not None else "running_mean" not in group
+        outputs = int(weight.shape[0]) if weight is not None and linear else len(next(iter(group.values())))
+        shapes: dict[str, tuple[int, ...]]
+        if linear:
+            # What a missing first layer would take in is not known; its own name is reported anyway.
+            inputs = width if width is not None else int(weight.shape[1]) if weight is not None else outputs
+            shapes = {"weight": (outputs, inputs), "bias": (outputs,)}
+            width = outputs
+        else:
+            width = outputs if width is None else width
+            shapes = {"weight": (width,), "bias": (width,)}
+            if {"running_mean", "running_var"} & set(group):
+                shapes |= {"running_mean": (width,), "running_var": (width,)}
+                group = {word: tensor for word, tensor in group.items() if word != "num_batches_tracked"}
+        expected |= {f"{prefix}{number}.{word}": shape for word, shape in shapes.items()}
+        groups[number] = group
+        if set(group) == set(shapes):
+            _append(layers, group, linear)
+    named = {f"{prefix}{number}.{word}": tensor for number, group in groups.items() for word, tensor in group.items()}
+    check_keys(path, {**named, **{name: tensors[name] for name in extra}}, expected)
+    norms = {layer.norm for layer in layers[:-1]}
+    if not layers or width != 1 or len(norms) > 1 or layers[-1].norm != "none":
+        raise CheckpointError(
+            f"{path} is not a head: linear layers ({'-'.join(str(layer.weight.shape[0]) for layer in layers)}) must "
+            f"end in 1 output, and all hidden ones must have the same norm, not {', '.join(sorted(norms)) or 'none'}.",
+        )
+    return tuple(layers)
+
+
+def _append(layers: list[Layer], group: Mapping[str, np.ndarray], linear: bool) -> None:
+    values = {word: np.asarray(tensor, dtype=np.float64) for word, tensor in group.items()}
+    if linear:
+        layers.append(Layer(values["weight"], values["bias"]))
+        return
+    if not layers or layers[-1].norm != "none":
+        raise CheckpointError("a norm must follow a linear layer.")
+    gain, shift = values["weight"], values["bias"]
+    norm = "layer"
+    if "running_mean" in values:
+        norm = "batch"
+        gain = gain / np.sqrt(values["running_var"] + EPSILON)
+        shift = shift - values["running_mean"] * gain
+    layers[-1] = Layer(layers[-1].weight, layers[-1].bias, norm, gain, shift)
+
+
+def _run(layers: Sequence[Layer], x: np.ndarray) -> float:
+    for layer in layers[:-1]:
+        x = np.maximum(layer(x), 0.0)
+    return float(layers[-1](x)[0])
+
+
+def _open_folder(folder: Path) -> Head:
+    return _assemble(read_config(folder), _arrays(folder / WEIGHTS), folder / WEIGHTS)
+
+
+def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path: Path) -> Head:
+    rest = dict(tensors)
+    mean, std, project = (
+        None if array is None else np.asarray(array, dtype=np.float64)
+        for array in (rest.pop(name, None) for name in ("standardise.mean", "standardise.std", "project"))
+    )
+    if (mean is None) != (std is None) or (std is not None and (std <= 0).any()):
+        raise CheckpointError(f"{path}: standardise.mean and standardise.std come together, std above 0.")
+    members: dict[str, dict[str, np.ndarray]] = {}
+    for name, tensor in rest.items():
+        match = re.match(r"members\.(\d+)\.", name)
+        members.setdefault(match[1] if match else "", {})[name] = tensor
+    if not members or "" in members:
+        left = ", ".join(members.get("", {})) or "nothing"
+        raise CheckpointError(f"{path} must hold members.0.net... and so on; it holds {left}.")
+    networks = tuple(read_network(members[number], path) for number in sorted(members, key=int))
+    declared = config.get("members", len(networks))
+    if declared != len(networks):
+        raise CheckpointError(f"{path} holds {len(networks)} members; {CONFIG} says {declared}.")
+    head = Head(networks, Target.from_dict(config["target"]), mean, std, project)
+    inputs = {network[0].weight.shape[1] for network in networks}
+    before = head.width if project is None else int(project.shape[0])
+    if inputs != {before} or (mean is not None and len(mean) != head.width):
+        raise CheckpointError(f"{path}: members, project and standardise do not fit one another.")
+    return head
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix == ".safetensors":
+        arrays = _safetensors(path)
+    else:
+        arrays = {name: tensor.float().numpy() for name, tensor in read_tensors(path).items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{path}: {name} holds numbers that are not finite.")
+    return arrays
+
+
+def _safetensors(path: Path) -> dict[str, np.ndarray]:
+    """Read without torch, so that re-judging needs no more than numpy."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(str(path)))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or damaged: {error}") from error
