@@ -276,7 +276,7 @@ class Loop:
         if failures > self._budget.failures:
             kind = TargetNotReached if done else NoSongs
             raise kind(
-                f"{failures} trials failed, {done} of {self._budget.trials} songs were made. Last failure: {last_error}",
+                f"{failures} trials failed, {done} of {self._budget.trials} songs made. Last failure: {last_error}",
                 next_step=f"See {self._run.logs} for what the engine said, and `optimize doctor` for what works here.",
             )
         return done
