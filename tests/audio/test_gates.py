@@ -93,6 +93,8 @@ def test_a_loud_sine_and_a_soft_square_wave_are_not_clipped() -> None:
     sine = np.sin(2 * np.pi * 2000 * np.arange(RATE) / RATE).astype(np.float32)[:, None]
     audio.check(Sound(sine, RATE))
     audio.check(Sound(0.5 * np.sign(sine + 1e-6), RATE))
+    # Every other sample is a peak here, but no two in a row.
+    audio.check(Sound(np.tile(np.float32([0, 1, 0, -1]), RATE // 4)[:, None], RATE))
 
 
 def test_empty() -> None:
