@@ -140,7 +140,9 @@ class RunDirectory:
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is damaged: {error}.", next_step="Restore it, or start again with --study NAME.") from error
+            raise UsageError(
+                f"{path} is damaged: {error}.", next_step="Restore it, or start again with --study NAME."
+            ) from error
 
     def write_identity(self, identity: Mapping[str, Any]) -> None:
         """Write ``run.toml``, once."""
@@ -164,7 +166,9 @@ class RunDirectory:
         differences = list(_differences(self.read_identity(), asked))
         if not differences:
             return
-        shown = "\n".join(f"  {name}: the run has {_show(frozen)}, asked is {_show(value)}" for name, frozen, value in differences)
+        shown = "\n".join(
+            f"  {name}: the run has {_show(frozen)}, asked is {_show(value)}" for name, frozen, value in differences
+        )
         raise IncompatibleResume(
             f"run {self.folder.name!r} was started with other settings:\n{shown}",
             next_step="Leave the option out to go on with the run's own value, or start another run with --study NAME.",

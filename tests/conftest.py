@@ -15,7 +15,9 @@ def small_space():
     genre = Genre(
         id="test-genre",
         title="Test genre",
-        styles=tuple(Style(f"style-{letter}", f"caption {letter}, drums and bass", f"Style {letter}") for letter in "abc"),
+        styles=tuple(
+            Style(f"style-{letter}", f"caption {letter}, drums and bass", f"Style {letter}") for letter in "abc"
+        ),
         bpm=(90, 100, 120),
         keys=("C major", "A minor"),
         languages=(Language("en", "[Verse]\nla la la"), Language("unknown", "[Instrumental]")),

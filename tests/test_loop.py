@@ -9,7 +9,15 @@ import time
 import optuna
 import pytest
 
-from optimizer.errors import Interrupted, MissingPrerequisite, NoSongs, RenderFailed, ScoreFailed, StorageFull, TargetNotReached
+from optimizer.errors import (
+    Interrupted,
+    MissingPrerequisite,
+    NoSongs,
+    RenderFailed,
+    ScoreFailed,
+    StorageFull,
+    TargetNotReached,
+)
 from optimizer.loop import Budget, Failed, Finished, Loop, Started
 from optimizer.rendering.base import Clip
 from optimizer.runs import RunDirectory
@@ -52,7 +60,13 @@ class FakeRenderer:
             on_progress(1, 1)
         out.write_text(recipe.digest)
         self.rendered.append(recipe)
-        return Clip(out, hashlib.sha256(out.read_bytes()).hexdigest(), 48000, recipe.duration, {"seed": recipe.seed, "attempts": 1})
+        return Clip(
+            out,
+            hashlib.sha256(out.read_bytes()).hexdigest(),
+            48000,
+            recipe.duration,
+            {"seed": recipe.seed, "attempts": 1},
+        )
 
     def kill(self):
         self.killed.set()
