@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import tempfile
@@ -13,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from optimizer import __version__
-from optimizer.errors import MissingPrerequisite, SpaceError, UsageError, did_you_mean
+from optimizer.errors import AttemptFailed, MissingPrerequisite, SpaceError, UsageError, did_you_mean
 from optimizer.loop import Budget, Event, Loop
-from optimizer.recipe import DURATION_RANGE, SEED_RANGE
-from optimizer.rendering.base import EngineSpec
+from optimizer.recipe import DURATION_RANGE, SEED_RANGE, Recipe
+from optimizer.rendering.base import Clip, EngineSpec
 from optimizer.rendering.registry import RenderOptions, resolve
 from optimizer.rendering.renderer import Renderer
 from optimizer.runs import RunDirectory, slug, write_atomic
 from optimizer.samplers import build
-from optimizer.scoring import ScorerSpec, prepare
+from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.process import ScorerProcess
 from optimizer.search_space import SearchSpace, load_file, load_genre
 from optimizer.search_space.frozen import from_json, to_json
+from optimizer.song import Song
 from optimizer.study import RunStudy
 
 SPACE_FILE = "space.json"
@@ -89,6 +91,16 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "replay_plans": "auto",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rerender:
+    """A song rendered again, beside the song of the search."""
+
+    song: Song
+    recipe: Recipe
+    clip: Clip
+    score: Score
 
 
 @dataclass(slots=True)
@@ -257,13 +269,78 @@ def open_session(options: Options) -> Session:
     notes: list[str] = []
     settled = _settle(options, frozen.get("options", {}))
     space = _space_of(options, run, frozen, notes)
-    engine = _engine_of(settled, frozen, notes)
-    scorer = _scorer_of(settled, frozen, notes)
+    engine = _engine_of(settled, notes)
+    scorer = _scorer_of(settled, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)
     session = Session(run, space, engine, scorer, settled, resumed, notes)
     if resumed:
         run.check_identity(identity(session))
     return session
+
+
+def reopen(run: RunDirectory, *, duration: float | None = None, sandbox: str = "auto") -> Session:
+    """Open an existing run's engine and scorer, to render or judge outside its study.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    duration : float, optional
+        Seconds of the songs to come; the run's own by default.
+    sandbox : str
+
+    Raises
+    ------
+    IncompatibleResume
+        If the engine or the scorer on this machine is another than the run's.
+    """
+    _check(Options(duration=duration))
+    frozen = run.read_identity()
+    own = _settle(Options(study=run.folder.name, runs_dir=run.folder.parent, sandbox=sandbox), frozen.get("options", {}))
+    settled = own if duration is None else replace(own, duration=duration)
+    space = _space_of(Options(study=run.folder.name), run, frozen, [])
+    session = Session(run, space, _engine_of(settled, []), _scorer_of(settled, []), settled, resumed=True)
+    asked = identity(session)
+    del asked["search"], asked["renderer"]["duration"]
+    run.check_identity(asked)
+    return session
+
+
+def render_again(session: Session, song: Song, on_progress: Callable[[int, int], None] | None = None) -> Rerender:
+    """Render a song's recipe at the session's duration, and judge it again.
+
+    The clip of the search stays; the new one is kept beside it, in the run's folder ``rerender``.
+
+    Raises
+    ------
+    AttemptFailed
+        If it cannot be rendered or judged.
+    """
+    duration = session.options.duration or song.recipe.duration
+    recipe = replace(song.recipe, duration=duration)
+    folder = session.run.folder / "rerender"
+    folder.mkdir(exist_ok=True)
+    out = folder / f"{song.number:04d}-{duration:g}s.flac"
+    plan = None
+    if song.plan is not None and duration == song.recipe.duration:
+        # A plan is as long as the song it was made for.
+        plan = session.run.inside(song.plan).read_text()
+    with session.renderers(1) as renderers, session.listener() as scorer:
+        clip = renderers[0].render(recipe, out, plan=plan, on_progress=on_progress)
+        score = scorer.score([clip.path])[0]
+        if isinstance(score, AttemptFailed):
+            raise score
+    document = {
+        "study": song.study,
+        "number": song.number,
+        "recipe": recipe.to_dict(),
+        "audio": out.name,
+        "sha256": clip.sha256,
+        "score": score.value,
+        "parts": dict(score.parts),
+        "search_clip": {"duration": song.recipe.duration, "score": song.value, "sha256": song.sha256},
+    }
+    write_atomic(out.with_suffix(".json"), json.dumps(document, ensure_ascii=False, indent=1).encode())
+    return Rerender(song, recipe, clip, score)
 
 
 def begin(session: Session) -> None:
@@ -361,7 +438,7 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
     return asked
 
 
-def _engine_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) -> EngineSpec:
+def _engine_of(options: Options, notes: list[str]) -> EngineSpec:
     asked = RenderOptions(
         model=options.model,
         device=options.device or "auto",
@@ -380,7 +457,7 @@ def _engine_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) ->
         return resolve("synth", replace(asked, model=None))
 
 
-def _scorer_of(options: Options, frozen: Mapping[str, Any], notes: list[str]) -> ScorerSpec:
+def _scorer_of(options: Options, notes: list[str]) -> ScorerSpec:
     asked = {
         "encoder": options.encoder,
         "head": options.head,
