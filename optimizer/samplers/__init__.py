@@ -1,0 +1,9 @@
+"""Which recipe next: the sweep, our own sampler of the best few, and anybody's sampler made safe to resume."""
+
+from optimizer.samplers.observation import Observation
+from optimizer.samplers.seeds import derive_seed
+from optimizer.samplers.stateless import StatelessSampler
+from optimizer.samplers.thirdparty import NAMES, build
+from optimizer.samplers.topk import TopKSampler
+
+__all__ = ["NAMES", "Observation", "StatelessSampler", "TopKSampler", "build", "derive_seed"]

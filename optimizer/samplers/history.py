@@ -1,0 +1,68 @@
+"""Read from an Optuna study exactly what a proposal may know, so that a killed and resumed study proposes the same."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from optimizer.samplers.observation import History, Observation
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+PLAN = "plan_of"
+"""User attribute that names the trial whose plan a song replays; a song without it has a plan of its own."""
+
+
+def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
+    """Return what the proposal for `trial` may read.
+
+    Parameters
+    ----------
+    study : Study
+        Of one objective; where it minimises, values change their sign.
+    trial : FrozenTrial
+        The one that is being proposed.
+    lag : int or None
+        Results of the trials numbered below ``trial.number - lag`` are read, the later ones count as pending whether
+        or not they have a result. None: every result there is, whoever has it by now.
+
+    Raises
+    ------
+    ValueError
+        If the study has several objectives.
+    """
+    require_one_objective(study)
+    sign = -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
+    observations, pending, failed = [], [], []
+    for other in study.get_trials(deepcopy=False):
+        if other.number == trial.number or (lag is not None and other.number > trial.number):
+            continue
+        readable = lag is None or other.number < trial.number - lag
+        if not readable or not other.state.is_finished():
+            if other.params:
+                pending.append(other.params)
+        elif other.state == TrialState.COMPLETE and other.value is not None and math.isfinite(other.value):
+            plan = other.user_attrs.get(PLAN)
+            observations.append(Observation(other.params, sign * other.value, other.number, plan))
+        else:
+            failed.append(other.params)
+    return History(trial.number, observations, pending, failed)
+
+
+def require_one_objective(study: Study) -> None:
+    """Refuse a study of several objectives.
+
+    Raises
+    ------
+    ValueError
+    """
+    if len(study.directions) > 1:
+        raise ValueError(
+            f"this sampler searches for the best songs by one score; the study has {len(study.directions)} objectives. "
+            "Use one direction, or another sampler such as NSGAIISampler."
+        )

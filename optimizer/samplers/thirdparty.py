@@ -1,0 +1,116 @@
+"""The samplers that can be asked for by name: ours, Optuna's, and anybody's ``package.module:Class``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from optimizer.errors import MissingPrerequisite, UsageError, did_you_mean
+from optimizer.samplers.grid import Grid
+from optimizer.samplers.observation import Observation
+from optimizer.samplers.stateless import StatelessSampler
+from optimizer.samplers.topk import TopKSampler
+
+NAMES = ("topk", "tpe", "gp", "random", "nsga2")
+POPULATION = 20
+
+
+def build(
+    name: str,
+    *,
+    search_space: Mapping[str, Any],
+    subspaces: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int,
+    n_trials: int | None = None,
+    explore: int | None = None,
+    ahead: int | None = 0,
+    goal: str = "best",
+    per_genre: bool = False,
+    prior: Sequence[Observation] = (),
+) -> BaseSampler:
+    """Make a sampler by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` or nothing.
+    search_space, subspaces, seed, n_trials, explore, ahead, goal, per_genre, prior
+        See `TopKSampler`. Samplers other than ``topk`` know neither goal, nor prior, nor the number of songs.
+
+    Raises
+    ------
+    UsageError
+        If there is no sampler of that name.
+    MissingPrerequisite
+        If it needs a package that is not here.
+    """
+    if name == "topk":
+        return TopKSampler(
+            search_space,
+            seed=seed,
+            n_trials=n_trials,
+            explore=explore,
+            subspaces=subspaces,
+            ahead=ahead,
+            goal=goal,
+            per_genre=per_genre,
+            prior=prior,
+        )
+    factory = _factory(name)
+    if explore is None:
+        grid = Grid(search_space, subspaces)
+        explore = min(2 * len(grid.blocks) if grid.several else 10, grid.size)
+    return StatelessSampler(factory, search_space, seed=seed, subspaces=subspaces, explore=explore, ahead=ahead)
+
+
+def _factory(name: str) -> Callable[[int], BaseSampler]:
+    if name == "tpe":
+        return lambda seed: optuna.samplers.TPESampler(seed=seed)
+    if name == "random":
+        return lambda seed: optuna.samplers.RandomSampler(seed=seed)
+    if name == "nsga2":
+        return lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION)
+    if name == "gp":
+        if importlib.util.find_spec("torch") is None:
+            raise MissingPrerequisite(
+                "sampler gp needs torch, which is not here.",
+                next_step="pip install 'banger-optimizer[models]', or take --sampler topk, which needs nothing.",
+            )
+        return _gaussian_process
+    if ":" in name:
+        return _foreign(name)
+    raise UsageError(
+        f"sampler {name!r} is not known: {', '.join(NAMES)}, or package.module:Class.{did_you_mean(name, NAMES)}"
+    )
+
+
+def _gaussian_process(seed: int) -> BaseSampler:
+    # Its independent draws are made before it has anything to model; saying so at every trial helps nobody.
+    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
+
+
+def _foreign(name: str) -> Callable[[int], BaseSampler]:
+    module_name, _, attribute = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"sampler {name!r} cannot be imported: {error}.",
+            next_step="Name it as package.module:Class, and put its folder on PYTHONPATH.",
+        ) from error
+    takes_seed = "seed" in inspect.signature(made).parameters
+
+    def factory(seed: int) -> BaseSampler:
+        sampler = made(seed=seed) if takes_seed else made()
+        if not isinstance(sampler, BaseSampler):
+            raise UsageError(f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.")
+        return sampler
+
+    factory(0)
+    return factory
