@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -96,7 +98,7 @@ class EmbeddingStore:
 
     def put_verdict(self, audio: str, scorer: str, verdict: Mapping[str, Any]) -> None:
         """Keep what a scorer said of an audio hash; `scorer` is `identity_key` of its identity."""
-        text = json.dumps(verdict, sort_keys=True)
+        text = json.dumps(verdict)
         self._write("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", (audio, scorer, text))
 
     def get_verdicts(self, audios: Iterable[str], scorer: str) -> dict[str, dict[str, Any]]:
@@ -110,9 +112,12 @@ class EmbeddingStore:
         Raises
         ------
         OSError
-            If the file cannot be read.
+            If the file cannot be read, or is a folder, a pipe or a device.
         """
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # A named pipe would be waited for.
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         name = str(path.absolute())
         stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
         with self._lock:

@@ -1,0 +1,51 @@
+"""An ear that asks the store first: what was heard once is not heard again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optimizer.scoring.cache import EmbeddingStore
+from optimizer.scoring.ear import Embedding, MertEar, Unheard
+
+
+class StoredEar:
+    """An `Ear` over a store; the encoder is loaded only when a file is not in it.
+
+    Parameters
+    ----------
+    ear : MertEar
+    key : str
+        Identity of the embedding space.
+    store : EmbeddingStore
+    """
+
+    def __init__(self, ear: MertEar, key: str, store: EmbeddingStore) -> None:
+        self._ear, self._key, self._store = ear, key, store
+        self._refused: dict[str, Unheard] = {}
+
+    def open(self) -> dict[str, Any]:
+        """Do nothing yet."""
+        return {}
+
+    def hear(self, paths: Sequence[Path]) -> list[Embedding]:
+        """Return one embedding per file, from the store where it has it."""
+        return list(self.stream([(path, self._store.digest(path)) for path in paths]))
+
+    def stream(self, files: Sequence[tuple[Path, str]]) -> Iterator[Embedding]:
+        """Yield the embeddings of (file, audio hash) pairs; each new one is in the store before it is yielded."""
+        known = self._store.get_many([audio for _, audio in files], self._key)
+        missing = {audio: path for path, audio in files if audio not in known and audio not in self._refused}
+        fresh = zip(missing, self._ear.stream(list(missing.values())), strict=True)
+        for _, audio in files:
+            while audio not in known and audio not in self._refused:
+                heard_audio, heard = next(fresh)
+                if isinstance(heard, np.ndarray):
+                    self._store.put(heard_audio, self._key, heard)
+                    known[heard_audio] = heard
+                else:
+                    self._refused[heard_audio] = heard
+            yield known[audio] if audio in known else self._refused[audio]
