@@ -1,0 +1,64 @@
+"""Tiny models with random weights, built once per session, so that the production path runs without a download.
+
+What they make is noise: they prove that requests arrive, that songs repeat and that errors are seen, not how songs sound.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _build(kind: str, folder: Path, *extra: str) -> Path:
+    """Build a model in another process: torch in this one would count against every test's start."""
+    program = Path(__file__).with_name("tiny_models.py")
+    subprocess.run(
+        [sys.executable, str(program), kind, str(folder), *extra],
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_acestep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a turbo pipeline at 8 kHz, 25 latents a second, two denoising layers."""
+    return _build("acestep", tmp_path_factory.mktemp("models") / "tiny-acestep-turbo")
+
+
+@pytest.fixture(scope="session")
+def tiny_musicgen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a MusicGen with its processor."""
+    return _build("musicgen", tmp_path_factory.mktemp("models") / "tiny-musicgen")
+
+
+@pytest.fixture
+def recipe() -> dict[str, Any]:
+    """Return a recipe as an engine gets it: two seconds of bhangra."""
+    return {
+        "genre": "bhangra",
+        "style": "dhol-party",
+        "caption": "Dhol-driven Punjabi party anthem, thunderous dhol, tumbi hook",
+        "bpm": 105,
+        "key": "G major",
+        "language": "pa",
+        "lyrics": "[Verse]\nਢੋਲ ਵੱਜਿਆ\n[Chorus]\nਬੱਲੇ ਬੱਲੇ",
+        "seed": 7,
+        "duration": 2.0,
+        "time_signature": "4",
+    }
+
+
+@pytest.fixture
+def wire(recipe: dict[str, Any]) -> str:
+    """Return the recipe as one line of JSON."""
+    return json.dumps(recipe)
