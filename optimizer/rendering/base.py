@@ -29,6 +29,8 @@ class Engine(Protocol):
         problem that makes the search space unusable for this engine (exit 2 before the first render).
     ``on_step : Callable[[int, int], None]``
         Set by the worker; call it with (step, steps) to show progress.
+    ``cancel() -> None``
+        May be called from another thread; the song in flight is dropped at the end of its current step.
     """
 
     def load(self, config: dict[str, Any]) -> dict[str, Any] | None:
@@ -59,7 +61,8 @@ class EngineSpec:
     ----------
     name : str
     target : str
-        ``"package.module:Class"``, importable in the child.
+        ``"package.module:Class"``, importable in the child; or the path of a program ending in ``.py`` that speaks
+        the worker protocol itself (an interpreter that is not ours, named in `python`, cannot import this package).
     revision : str
         Version of the engine and hash or pinned revision of its weights: part of a run's identity.
     config : mapping

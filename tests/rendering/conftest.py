@@ -1,6 +1,6 @@
 """Tiny models with random weights, built once per session, so that the production path runs without a download.
 
-What they make is noise: they prove that requests arrive, that songs repeat and that errors are seen, not how songs sound.
+What they make is noise: they prove that requests arrive, that songs repeat and that errors are seen, no more.
 """
 
 from __future__ import annotations
