@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -60,7 +60,8 @@ def estimate_tokens(text: str) -> int:
     """Estimate from above how many tokens a byte-level BPE encoder makes of `text`.
 
     Latin words cost a token per three letters or part of it, Han characters and kana two tokens each, punctuation one
-    each; letters of other scripts cost their UTF-8 bytes, which is as bad as such an encoder can do.
+    each; letters of other scripts cost their UTF-8 bytes, which is as bad as such an encoder can do. Qwen's
+    tokenizer makes seven tenths of this or less of the shipped captions.
     """
     tokens = 0
     for word in re.findall(r"[A-Za-z]+|[^\sA-Za-z]", text):
@@ -120,14 +121,14 @@ class _File:
     def genre(self, raw: Mapping[str, Any], default_id: str) -> Genre:
         self.known_keys(raw, "", _TOP)
         genre_id = self.slug(raw["genre"], "genre") if "genre" in raw else default_id
-        codes = self.each(self.required(raw, "", "languages"), "languages", self.language)
+        bpm, keys, languages, styles = (self.required(raw, "", key) for key in ("bpm", "keys", "languages", "styles"))
         return Genre(
             id=genre_id,
             title=self.text(raw["title"], "title") if "title" in raw else _titled(genre_id),
-            styles=self.styles(self.required(raw, "", "styles")),
-            bpm=self.bpm(self.required(raw, "", "bpm")),
-            keys=self.each(self.required(raw, "", "keys"), "keys", self.key),
-            languages=self.lyrics(raw.get("lyrics", {}), codes),
+            styles=self.styles(styles),
+            bpm=self.bpm(bpm),
+            keys=self.each(keys, "keys", self.key),
+            languages=self.lyrics(raw.get("lyrics", {}), self.each(languages, "languages", self.language)),
             time_signature=self.time_signature(raw["time_signature"]) if "time_signature" in raw else "4",
             description=self.text(raw["description"], "description") if "description" in raw else "",
             aliases=self.each(raw["aliases"], "aliases", self.text) if "aliases" in raw else (),
@@ -254,10 +255,9 @@ class _File:
             self.fail(key, value, f"one of {' '.join(LANGUAGES)}", hint)
         return value
 
-    def lyrics(self, value: object, codes: Iterable[str]) -> tuple[Language, ...]:
+    def lyrics(self, value: object, codes: Sequence[str]) -> tuple[Language, ...]:
         if not isinstance(value, dict):
             self.fail("lyrics", value, "a [lyrics] table with one text per language")
-        codes = tuple(codes)
         for code in value:
             if code not in codes:
                 hint = did_you_mean(code, codes)

@@ -77,7 +77,7 @@ def load_genres(names: Sequence[str]) -> SearchSpace:
         if name not in known:
             raise SpaceError(
                 f"genre {name!r} is not known: it must be one of {', '.join(known)}, or {ALL}."
-                f"{did_you_mean(name, (*known, ALL))}",
+                f"{did_you_mean(slug(name.removesuffix('.toml')), (*known, ALL))}",
                 next_step="`optimize spaces` shows them; --space FILE takes a file of your own.",
             )
     genres = tuple(read_genre(spaces_folder() / f"{name}.toml", default_id=name) for name in names)
