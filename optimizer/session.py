@@ -240,7 +240,7 @@ class Session:
                 scorer,
                 budget,
                 ahead=self.ahead,
-                explore=self.options.explore or 0,
+                explore=study.explore,
                 embeddings=embeddings,
                 encoder=self.scorer.encoder,
                 prepare=lambda: self.check_recipes(renderers[0]),

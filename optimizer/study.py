@@ -67,6 +67,11 @@ class RunStudy:
         Seconds of every song.
     storage : str, optional
         URL of another database; the run's own SQLite file by default.
+
+    Attributes
+    ----------
+    explore : int
+        Trials of the sampler's sweep.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class RunStudy:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.explore = int(getattr(sampler, "explore", 0))
         self._run = run
         self._space = space
         self._duration = duration
@@ -329,6 +335,28 @@ def read_record(run: RunDirectory, *, storage: str | None = None) -> Record:
             )
     running = sum(not trial.state.is_finished() for trial in trials)
     return Record(run.name, run.folder, identity, tuple(songs), tuple(failed), running, attributes.get("target"))
+
+
+def add_parts(run: RunDirectory, parts: Mapping[int, Mapping[str, float]], *, storage: str | None = None) -> None:
+    """Keep further judges' scores of finished songs; the objective stays as it was told.
+
+    A finished trial's attributes cannot change any more, so they are kept on the study.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        Its lock must be held.
+    parts : mapping of trial number to parts
+    storage : str, optional
+    """
+    import optuna
+
+    with storage_errors(run.database):
+        study = optuna.load_study(study_name=run.name, storage=open_storage(run.database, storage))
+        kept: dict[str, dict[str, float]] = study.user_attrs.get("rescored", {})
+        for number, values in parts.items():
+            kept.setdefault(str(number), {}).update(values)
+        study.set_user_attr("rescored", _plain(kept))
 
 
 def _song(run: RunDirectory, trial: optuna.trial.FrozenTrial, added: Mapping[str, float]) -> Song:
