@@ -25,6 +25,11 @@ class Scorer(Protocol):
             One per path, in order: ``{"value": float, "parts": {name: float}}`` and optionally
             ``"embedding"`` (list of floats), ``"curve"`` (score over time);
             or ``{"error": str}`` for a file that cannot be judged. Same audio, same score, whatever the batch.
+
+        Notes
+        -----
+        A scorer that needs to know what was asked for has ``score_captioned(paths, captions)`` besides, with one
+        caption or None per path, and says so in `ScorerSpec.captioned`.
         """
 
 
@@ -71,6 +76,8 @@ class ScorerSpec:
         if the scorer gives no embeddings.
     memory_limit : int
         Bytes.
+    captioned : bool
+        Whether a song is judged against its caption: the scorer then has ``score_captioned(paths, captions)``.
     """
 
     text: str
@@ -81,3 +88,4 @@ class ScorerSpec:
     device: str = "cpu"
     encoder: str = ""
     memory_limit: int = 8 << 30
+    captioned: bool = False

@@ -196,7 +196,7 @@ class _Judge:
             (verdict,) = scorer.judge([heard])
         elif file.path is None:
             return {"error": f"{file.name} has no audio here."}
-        elif file.caption is not None and hasattr(scorer, "score_captioned"):
+        elif hasattr(scorer, "score_captioned"):
             (verdict,) = scorer.score_captioned([file.path], [file.caption])
         else:
             (verdict,) = scorer.score([file.path])

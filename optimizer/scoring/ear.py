@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from optimizer.checkpoints import local_or_snapshot, weights_hash
 from optimizer.errors import AttemptFailed, UsageError, did_you_mean
 from optimizer.scoring import mert
 from optimizer.scoring.device import pick_device, set_threads
+from optimizer.scoring.packages import require_packages
 from optimizer.scoring.windows import Heard, check_window, hear
 
 DTYPES = ("float32", "bfloat16")
@@ -87,7 +87,10 @@ def describe_ear(options: Mapping[str, Any], *, layers: Sequence[int] = (-1,), s
         If the files are not there or not whole.
     UsageError
         If an option is not legal.
+    MissingPrerequisite
+        If torch or transformers is not installed.
     """
+    require_packages("torch", "transformers")
     window = check_window(str(options.get("window", "first")))
     dtype = str(options.get("dtype", "float32"))
     if dtype not in DTYPES:
@@ -220,8 +223,3 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {package: version(package) for package in ("torch", "transformers", "soundfile", "soxr")}
-
-
-def expand(path: object) -> Path:
-    """Return a user's path with ``~`` resolved, absolute."""
-    return Path(os.fspath(str(path))).expanduser().absolute()

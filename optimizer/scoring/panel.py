@@ -51,6 +51,10 @@ class Panel:
 
     def score(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
         """Judge audio files; see `combine` for what comes out. One judge's error is the file's error."""
+        return self.score_captioned(paths, [None] * len(paths))
+
+    def score_captioned(self, paths: Sequence[Path], captions: Sequence[str | None]) -> list[dict[str, Any]]:
+        """Judge audio files, telling the judges that ask for it what each was meant to be."""
         heard: dict[str, list[Embedding]] = {}
         columns: list[tuple[str, float, list[dict[str, Any]]]] = []
         for name, weight, encoder, scorer in self._terms:
@@ -58,6 +62,8 @@ class Panel:
                 if encoder not in heard:
                     heard[encoder] = scorer.listen(paths)
                 results = scorer.judge(heard[encoder])
+            elif hasattr(scorer, "score_captioned"):
+                results = scorer.score_captioned(paths, captions)
             else:
                 results = scorer.score(paths)
             columns.append((name, weight, results))

@@ -236,6 +236,7 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
         device=devices[0] if devices else "cpu",
         encoder=next((spec.encoder for spec in specs if spec.encoder), ""),
         memory_limit=sum(spec.memory_limit for spec in specs),
+        captioned=any(spec.captioned for spec in specs),
     )
 
 
