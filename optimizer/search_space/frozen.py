@@ -32,7 +32,7 @@ def from_json(text: str) -> SearchSpace:
     try:
         raw = json.loads(text)
         return SearchSpace(str(raw["name"]), tuple(_genre(values) for values in raw["genres"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SpaceError(
             f"the search space stored with the run is damaged: {error}",
             next_step="Restore space.json from a copy of the run, or start again with --study NAME.",
