@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -11,14 +12,15 @@ from optimizer.search_space.space import Genre, Language, Range, SearchSpace, St
 
 
 def to_json(space: SearchSpace) -> str:
-    """Write a search space as JSON, with all that its digest covers."""
+    """Write a search space as JSON, with a checksum of its content."""
     genres = []
     for genre in space.genres:
         values = asdict(genre)
         if isinstance(genre.bpm, Range):
             values["bpm"] = {"low": genre.bpm.low, "high": genre.bpm.high, "step": genre.bpm.step}
         genres.append(values)
-    return json.dumps({"name": space.name, "genres": genres}, ensure_ascii=False, indent=1)
+    content = {"name": space.name, "genres": genres}
+    return json.dumps({**content, "sha256": _checksum(content)}, ensure_ascii=False, indent=1)
 
 
 def from_json(text: str) -> SearchSpace:
@@ -27,16 +29,24 @@ def from_json(text: str) -> SearchSpace:
     Raises
     ------
     SpaceError
-        If it is damaged.
+        If it is damaged or was edited: what it holds was checked when the run began, and only then.
     """
     try:
         raw = json.loads(text)
-        return SearchSpace(str(raw["name"]), tuple(_genre(values) for values in raw["genres"]))
+        stated = raw.pop("sha256")
+        if stated != _checksum(raw):
+            raise ValueError(f"its content does not have the SHA-256 {stated!r} it was written with")
+        return SearchSpace(raw["name"], tuple(_genre(values) for values in raw["genres"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SpaceError(
-            f"the search space stored with the run is damaged: {error}",
+            f"the search space stored with the run is damaged: {type(error).__name__}: {error}",
             next_step="Restore space.json from a copy of the run, or start again with --study NAME.",
         ) from error
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    # ASCII, so that a lone surrogate in a damaged file is a wrong sum and not an encoding error.
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _genre(values: dict[str, Any]) -> Genre:
