@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -73,8 +74,13 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, ri
         table.add_column(heading, justify="right" if index in right else "left", overflow="fold", no_wrap=not terminal)
     for row in rows:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    if terminal:
+        Console(highlight=False).print(table)
+        return
     # In a pipe nothing may be cut or wrapped to a terminal's width that is not there.
-    Console(file=sys.stdout, width=None if terminal else 500, highlight=False).print(table)
+    text = io.StringIO()
+    Console(file=text, width=10_000, highlight=False, color_system=None).print(table)
+    print("\n".join(line.rstrip() for line in text.getvalue().rstrip("\n").split("\n")))
 
 
 def number(value: float | None, digits: int = 2) -> str | None:
