@@ -53,6 +53,8 @@ class Settings:
         Of the playlist; by default the studies' names and the number of songs.
     artist : str or None
         By default the engine that rendered the song.
+    licence : str or None
+        For a data set's card, an identifier the Hub knows; None while it is not settled.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Settings:
     true_peak: float = -1.0
     title: str | None = None
     artist: str | None = None
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "formats", parse_formats(",".join(self.formats)))
@@ -164,6 +167,7 @@ def export(
             tracks=tracks,
             home=target,
             studies={record.name: record.identity for record in records},
+            licence=settings.licence,
             notes={**(notes or {}), "order": _order_notes(ordering)},
         )
         files = [exporter(name)(playlist, partial).relative_to(partial) for name in settings.formats]

@@ -110,7 +110,9 @@ class Playlist:
     studies : mapping
         Frozen identity of each study by name.
     notes : mapping
-        JSON types: how the songs were chosen and ordered.
+        JSON types: how the songs were chosen (``selection``) and ordered (``order``).
+    licence : str or None
+        Identifier for a data set's card; None while nobody has chosen one.
     """
 
     title: str
@@ -119,6 +121,7 @@ class Playlist:
     creator: str = "banger-optimizer"
     studies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    licence: str | None = None
 
 
 class Exporter(Protocol):
