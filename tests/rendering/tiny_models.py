@@ -193,6 +193,15 @@ def musicgen(folder: Path) -> None:
     )
     config = MusicgenConfig(text_encoder=text, audio_encoder=audio, decoder=decoder)
     model = MusicgenForConditionalGeneration(config)
+    with torch.no_grad():
+        # A new codec's code books are all zero, and a new decoder hardly listens to the text: no word of the prompt,
+        # not even the seed, would change a sample.
+        for layer in model.audio_encoder.quantizer.layers:
+            layer.codebook.embed.normal_()
+        for part in (model.text_encoder, model.decoder):
+            for parameter in part.parameters():
+                if parameter.dim() > 1:
+                    parameter.mul_(8.0)
     model.generation_config.decoder_start_token_id = 64
     model.generation_config.pad_token_id = 64
     model.generation_config.bos_token_id = 64
