@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 import soundfile
 
 from optimizer.recipe import Recipe
 from optimizer.search_space import Genre, Language, SearchSpace, Style
 from optimizer.song import Song
+
+# A busy machine must not turn a passing property into a failing one.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture

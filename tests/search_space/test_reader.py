@@ -20,6 +20,7 @@ from optimizer.search_space import (
     Language,
     Range,
     Style,
+    estimate_tokens,
     load_file,
     slug,
 )
@@ -173,6 +174,47 @@ def test_a_bad_value_is_named_with_file_key_value_and_legal_form(write, path: st
     for part in (str(file), *told):
         assert part in str(caught.value)
     assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("bpm", [30, 300]),
+        ("bpm", {"low": 30, "high": 300}),
+        ("styles.1.caption", ("ab " * 171)[:512]),
+        ("styles.1.id", "x" * 60),
+        ("title", "x" * 1000),
+        ("lyrics.en", "x" * 4096),
+    ],
+)
+def test_the_ends_of_every_range_are_legal(write, path: str, value: Any) -> None:
+    assert load_file(write(edited(path, value))).size > 0
+
+
+@pytest.mark.parametrize("value", ["x" * 61, "a--b", "a-", "A", "a_b", "é"])
+def test_what_is_no_slug_is_refused(write, value: str) -> None:
+    with pytest.raises(SpaceError, match=r"styles\[1\]\.id"):
+        load_file(write(edited("styles.1.id", value)))
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        (" \n", 0),
+        ("dub", 1),
+        ("drum", 2),
+        ("deep house, 808s", 2 + 2 + 1 + 3 + 1),
+        ("雨停", 4),
+        ("ロック", 6),
+        ("\u3000", 0),
+        ("ਢੋਲ", 9),
+        ("é", 2),
+        ("\u9fff\ua000", 2 + 3),
+    ],
+)
+def test_tokens_are_estimated_from_above(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
 
 
 def test_a_bpm_range_is_read(write) -> None:

@@ -206,3 +206,12 @@ def test_the_digest_is_stable(grid: SearchSpace) -> None:
 def test_a_space_has_different_genres(grid: SearchSpace, genres: tuple[int, ...]) -> None:
     with pytest.raises(SpaceError, match="each named once"):
         SearchSpace("none", grid.genres * len(genres))
+
+
+def test_a_range_counts_its_ends() -> None:
+    assert list(Range(90, 96)) == [90, 91, 92, 93, 94, 95, 96]
+    ranged = Range(90, 96, 3)
+    assert list(ranged) == [90, 93, 96]
+    assert len(ranged) == 3
+    assert 90 in ranged and 96 in ranged
+    assert not any(value in ranged for value in (87, 91, 99, "90", None))
