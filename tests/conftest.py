@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 import soundfile
+from hypothesis import settings
 
 from optimizer.recipe import Recipe
 from optimizer.search_space import Genre, Language, SearchSpace, Style
