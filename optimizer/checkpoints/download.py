@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from optimizer.errors import CheckpointError, MissingPrerequisite, OptimizeError
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
+
+RESUMED = 8 << 20
+"""Files above this many bytes are fetched so that a stopped download goes on inside them."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -64,12 +68,11 @@ def download(
         total = sum(entry.size or 0 for entry in wanted.values())
         store = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
         _require_room(store, total)
-        with _Watch(store / "blobs", total, progress):
-            folder = Path(
-                snapshot_download(
-                    repo, revision=info.sha, allow_patterns=list(files), endpoint=endpoint, tqdm_class=_quiet()
-                )
-            )
+        with _no_bars(), _Watch(store / "blobs", total, progress):
+            for name, entry in wanted.items():
+                if entry.lfs is not None and (entry.size or 0) > RESUMED:
+                    _fetch_large(repo, name, entry, str(info.sha), store / "blobs", endpoint)
+            folder = Path(snapshot_download(repo, revision=info.sha, allow_patterns=list(files), endpoint=endpoint))
     except OptimizeError:
         raise
     except Exception as error:
@@ -78,8 +81,7 @@ def download(
         problem = _mismatch(folder / name, entry)
         if problem:
             # A file of the right size but the wrong hash would be kept for ever; without it the next try fetches it.
-            blob = (folder / name).resolve()
-            blob.unlink(missing_ok=True)
+            (folder / name).resolve().unlink(missing_ok=True)
             (folder / name).unlink(missing_ok=True)
             raise CheckpointError(
                 f"{repo}: {name} {problem}; the file was removed", next_step=run_line(mend, "fetches it again")
@@ -90,6 +92,36 @@ def download(
     if progress is not None:
         progress(total, total)
     return Checkpoint(repo, folder, str(info.sha))
+
+
+def _fetch_large(repo: str, name: str, entry: Any, commit: str, blobs: Path, endpoint: str | None) -> None:
+    """Fetch one large file into the cache's own place for it, so that the client finds it there.
+
+    The client of today throws the part that arrived away when it is stopped, which for a file of gigabytes is no way
+    to go on; the half-fetched file has the name that earlier clients used, and go on from as well.
+    """
+    from huggingface_hub import hf_hub_url, utils
+    from huggingface_hub.file_download import http_get
+
+    tools: Any = utils
+
+    blob = blobs / entry.lfs.sha256
+    if blob.exists():
+        return
+    blobs.mkdir(parents=True, exist_ok=True)
+    partial = blob.with_name(f"{blob.name}.incomplete")
+    with partial.open("ab") as file:
+        if file.tell() > entry.size:
+            file.truncate(0)
+        if file.tell() < entry.size:
+            http_get(
+                hf_hub_url(repo, name, revision=commit, endpoint=endpoint),
+                file,
+                resume_size=file.tell(),
+                headers=tools.build_hf_headers(),
+                expected_size=entry.size,
+            )
+    partial.replace(blob)
 
 
 def _require_room(store: Path, total: int) -> None:
@@ -155,14 +187,20 @@ def _explained(error: Exception, repo: str, revision: str | None, mend: str | No
     )
 
 
-def _quiet() -> Any:
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+@contextlib.contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep the client from drawing progress bars of its own."""
+    from huggingface_hub import utils
 
-    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
-        tqdm.__init__(self, *args, **{**kwargs, "disable": True})
-
-    # A class, not a partial: the client also asks it for tqdm's class-wide lock.
-    return type("Silent", (tqdm,), {"__init__": silent})
+    bars: Any = utils
+    if bars.are_progress_bars_disabled():
+        yield
+        return
+    bars.disable_progress_bars()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bars()
 
 
 class _Watch:
@@ -186,7 +224,7 @@ class _Watch:
         assert self._progress is not None
         while not self._stop.wait(0.2):
             try:
-                done = sum(file.stat().st_blocks * 512 for file in self._blobs.iterdir())
+                done = sum(file.stat().st_size for file in self._blobs.iterdir())
             except OSError:
                 # A file can be renamed between listing and stat; the next look sees it.
                 continue

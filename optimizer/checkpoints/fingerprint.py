@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ def weights_hash(folder: Path, patterns: Iterable[str] = WEIGHTS) -> str:
     """
     memory = _Memory.load()
     total = hashlib.sha256()
-    for path in files_of(folder, patterns):
-        total.update(f"{path.relative_to(folder).as_posix()}\0{memory.sha256(path)}\n".encode())
+    paths = files_of(folder, patterns)
+    # Hashing lets other threads run, and one core is slower than a good disk.
+    with ThreadPoolExecutor(4) as pool:
+        for path, digest in zip(paths, pool.map(memory.sha256, paths), strict=True):
+            total.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
     memory.save()
     return total.hexdigest()
 
