@@ -70,7 +70,7 @@ def describe(options: RenderOptions) -> EngineSpec:
     deadline = 180.0 + SECONDS_OF_DEADLINE[device] * max(options.duration, SHORTEST) * profile.passes / 8
     return EngineSpec(
         name="acestep-native",
-        target=str(worker),
+        target=f"{worker}:Native",
         revision=revision_of(checkout, checkpoints, used, profile),
         config={
             "checkout": str(checkout),

@@ -1,7 +1,8 @@
 """Render with ACE-Step 1.5 inside a checkout's own interpreter: the child of the engine `acestep-native`.
 
-This program stands alone: the standard library and `acestep` only (torch, numpy and mlx as upstream brings them), since
-the interpreter that runs it does not have this package. It is written against upstream 1.5 of June 2026; older and
+This file stands alone: the standard library and `acestep` only (torch, numpy and mlx as upstream brings them), since
+the interpreter that runs it does not have this package. `optimizer.workers.child`, which stands alone too, constructs
+`Native` there, calls it on one thread only and speaks JSON lines on descriptors that no library prints to. It is written against upstream 1.5 of June 2026; older and
 newer trees differ in the fields of their dataclasses, so fields they do not have are left out, and said.
 """
 
@@ -39,11 +40,14 @@ INSTRUCTIONS = {
 
 
 class Failure(Exception):
-    """A reason to refuse a song or to give up, with the kind of error it is for the parent."""
+    """A reason to drop a song, or with `fatal` to give up; the parent reads the attributes."""
 
-    def __init__(self, message: str, kind: str = "RenderFailed") -> None:
+    def __init__(self, message: str, *, fatal: bool = False, next_step: str | None = None) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.message = message
+        self.reason = None if fatal else "engine"
+        self.exit_code = 3 if fatal else 1
+        self.next_step = next_step
 
 
 class Native:
@@ -86,7 +90,7 @@ class Native:
         warnings = []
         got = str(getattr(self.dit, "device", config["device"]))
         if config["device"] != "auto" and not got.startswith(config["device"]):
-            raise Failure(f"ACE-Step took {got} where {config['device']} was asked for", kind="MissingPrerequisite")
+            raise Failure(f"ACE-Step took {got} where {config['device']} was asked for", fatal=True)
         if config["planner"]:
             self._start(
                 self.llm.initialize,
@@ -119,7 +123,7 @@ class Native:
         accepted = inspect.signature(method).parameters
         message, worked = method(**{name: value for name, value in wanted.items() if name in accepted})
         if not worked:
-            raise Failure(f"ACE-Step did not start: {str(message).strip()[:2000]}", kind="CheckpointError")
+            raise Failure(f"ACE-Step did not start: {str(message).strip()[:2000]}", fatal=True)
 
     def check(self, recipes: list[dict[str, Any]]) -> list[str]:
         """Count each recipe's tokens with the model's own tokenizer; upstream cuts what is over without a word."""

@@ -61,8 +61,8 @@ class EngineSpec:
     ----------
     name : str
     target : str
-        ``"package.module:Class"``, importable in the child; or the path of a program ending in ``.py`` that speaks
-        the worker protocol itself (an interpreter that is not ours, named in `python`, cannot import this package).
+        ``"package.module:Class"``, importable in the child; or ``"/path/file.py:Class"``, a file that needs nothing of
+        this package, for an interpreter (`python`) that cannot import it.
     revision : str
         Version of the engine and hash or pinned revision of its weights: part of a run's identity.
     config : mapping
