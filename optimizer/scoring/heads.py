@@ -26,21 +26,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from optimizer.errors import CheckpointError
-from optimizer.scoring.tensors import check_keys, read_tensors
+from optimizer.scoring.network import Layer, read_network, run
+from optimizer.scoring.tensors import read_tensors
 
 FORMAT = 1
 CONFIG, WEIGHTS = "head.json", "head.safetensors"
-EPSILON = 1e-5
-"""Of batch norm and layer norm, torch's default."""
-
 SCALE = (0.0, 10.0)
 
 
@@ -88,8 +87,8 @@ class Target:
         if target.kind not in ("clamp", "affine", "logistic", "quantile"):
             raise CheckpointError(f"target kind {target.kind!r} must be clamp, affine, logistic or quantile.")
         if target.kind == "quantile":
-            rises = all(a < b for a, b in zip(target.raw, target.raw[1:], strict=False))
-            monotone = all(a <= b for a, b in zip(target.score, target.score[1:], strict=False))
+            rises = all(a < b for a, b in pairwise(target.raw))
+            monotone = all(a <= b for a, b in pairwise(target.score))
             inside = all(SCALE[0] <= point <= SCALE[1] for point in target.score)
             sound = sound and len(target.raw) == len(target.score) >= 2 and rises and monotone and inside
         if not sound:
@@ -109,33 +108,6 @@ class Target:
             return float(np.interp(number, self.raw, self.score))
         value = number if self.kind == "clamp" else self.offset + self.scale * number
         return min(high, max(low, float(value)))
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A linear layer and the norm after it.
-
-    Attributes
-    ----------
-    weight : float64 array [shape=(outputs, inputs)]
-    bias : float64 array [shape=(outputs,)]
-    norm : {"none", "batch", "layer"}
-    gain, shift : float64 arrays [shape=(outputs,)]
-        What the norm multiplies with and adds; a batch norm's statistics are folded in.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    norm: str = "none"
-    gain: np.ndarray | None = None
-    shift: np.ndarray | None = None
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Apply to one vector."""
-        x = self.weight @ x + self.bias
-        if self.norm == "layer":
-            x = (x - x.mean()) / np.sqrt(x.var() + EPSILON)
-        return x if self.gain is None or self.shift is None else x * self.gain + self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +152,7 @@ class Head:
             x = (x - self.mean) / self.std
         if self.project is not None:
             x = self.project @ x
-        return np.array([_run(member, x) for member in self.members])
+        return np.array([run(member, x) for member in self.members])
 
     def judge(self, embedding: np.ndarray) -> tuple[float, dict[str, float]]:
         """Return the score, 0 to 10, and parts: ``raw`` and, of an ensemble, ``spread`` (deviation of its scores)."""
@@ -276,92 +248,6 @@ def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np
     partial = folder / f".{CONFIG}.partial"
     partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(folder / CONFIG)
-
-
-_NAME = re.compile(r"(?:.*\.)?(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)")
-
-
-def read_network(tensors: Mapping[str, np.ndarray], path: Path) -> tuple[Layer, ...]:
-    """Assemble a multi-layer perceptron from a sequential's state dict; its dims are read from the tensors.
-
-    Parameters
-    ----------
-    tensors : mapping of str to array
-        Names end in ``<number>.weight`` and so on; whatever comes before the number must be the same in all.
-    path : Path
-        For messages.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing or left over, shapes do not follow on one another, or the last layer has more than
-        one output.
-    """
-    groups: dict[int, dict[str, np.ndarray]] = {}
-    extra = [name for name in tensors if not _NAME.fullmatch(name)]
-    prefixes = set()
-    for name, tensor in tensors.items():
-        if match := _NAME.fullmatch(name):
-            prefixes.add(name[: match.start(1)])
-            groups.setdefault(int(match[1]), {})[match[2]] = tensor
-    if len(prefixes) > 1:
-        raise CheckpointError(f"{path} holds several networks ({', '.join(sorted(prefixes))}); one is expected.")
-    prefix = next(iter(prefixes), "net.")
-    expected: dict[str, tuple[int, ...]] = {}
-    layers: list[Layer] = []
-    width: int | None = None
-    for number in sorted(groups):
-        group = groups[number]
-        weight = group.get("weight")
-        linear = weight.ndim == 2 if weight is not None else "running_mean" not in group
-        outputs = int(weight.shape[0]) if weight is not None and linear else len(next(iter(group.values())))
-        shapes: dict[str, tuple[int, ...]]
-        if linear:
-            # What a missing first layer would take in is not known; its own name is reported anyway.
-            inputs = width if width is not None else int(weight.shape[1]) if weight is not None else outputs
-            shapes = {"weight": (outputs, inputs), "bias": (outputs,)}
-            width = outputs
-        else:
-            width = outputs if width is None else width
-            shapes = {"weight": (width,), "bias": (width,)}
-            if {"running_mean", "running_var"} & set(group):
-                shapes |= {"running_mean": (width,), "running_var": (width,)}
-                group = {word: tensor for word, tensor in group.items() if word != "num_batches_tracked"}
-        expected |= {f"{prefix}{number}.{word}": shape for word, shape in shapes.items()}
-        groups[number] = group
-        if set(group) == set(shapes):
-            _append(layers, group, linear)
-    named = {f"{prefix}{number}.{word}": tensor for number, group in groups.items() for word, tensor in group.items()}
-    check_keys(path, {**named, **{name: tensors[name] for name in extra}}, expected)
-    norms = {layer.norm for layer in layers[:-1]}
-    if not layers or width != 1 or len(norms) > 1 or layers[-1].norm != "none":
-        raise CheckpointError(
-            f"{path} is not a head: linear layers ({'-'.join(str(layer.weight.shape[0]) for layer in layers)}) must "
-            f"end in 1 output, and all hidden ones must have the same norm, not {', '.join(sorted(norms)) or 'none'}.",
-        )
-    return tuple(layers)
-
-
-def _append(layers: list[Layer], group: Mapping[str, np.ndarray], linear: bool) -> None:
-    values = {word: np.asarray(tensor, dtype=np.float64) for word, tensor in group.items()}
-    if linear:
-        layers.append(Layer(values["weight"], values["bias"]))
-        return
-    if not layers or layers[-1].norm != "none":
-        raise CheckpointError("a norm must follow a linear layer.")
-    gain, shift = values["weight"], values["bias"]
-    norm = "layer"
-    if "running_mean" in values:
-        norm = "batch"
-        gain = gain / np.sqrt(values["running_var"] + EPSILON)
-        shift = shift - values["running_mean"] * gain
-    layers[-1] = Layer(layers[-1].weight, layers[-1].bias, norm, gain, shift)
-
-
-def _run(layers: Sequence[Layer], x: np.ndarray) -> float:
-    for layer in layers[:-1]:
-        x = np.maximum(layer(x), 0.0)
-    return float(layers[-1](x)[0])
 
 
 def _open_folder(folder: Path) -> Head:
