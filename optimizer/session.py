@@ -295,7 +295,9 @@ def reopen(run: RunDirectory, *, duration: float | None = None, sandbox: str = "
     """
     _check(Options(duration=duration))
     frozen = run.read_identity()
-    own = _settle(Options(study=run.folder.name, runs_dir=run.folder.parent, sandbox=sandbox), frozen.get("options", {}))
+    own = _settle(
+        Options(study=run.folder.name, runs_dir=run.folder.parent, sandbox=sandbox), frozen.get("options", {})
+    )
     settled = own if duration is None else replace(own, duration=duration)
     space = _space_of(Options(study=run.folder.name), run, frozen, [])
     session = Session(run, space, _engine_of(settled, []), _scorer_of(settled, []), settled, resumed=True)
@@ -354,6 +356,7 @@ def begin(session: Session) -> None:
         "study": run.folder.name,
         "program": __version__,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "embedding": session.scorer.encoder,
         **identity(session),
         "options": {name: value for name, value in options.items() if value is not None},
     }
@@ -451,8 +454,8 @@ def _engine_of(options: Options, notes: list[str]) -> EngineSpec:
         return resolve("acestep", asked)
     except MissingPrerequisite as error:
         notes.append(
-            f"Rendering with the embedded engine `synth`, since ACE-Step is not here ({_first_line(error)}). "
-            "To render with it: optimize setup acestep"
+            "Rendering with the embedded engine `synth`: ACE-Step is not on this machine.\n"
+            f"  {error.next_step or 'optimize doctor'}"
         )
         return resolve("synth", replace(asked, model=None))
 
@@ -471,8 +474,8 @@ def _scorer_of(options: Options, notes: list[str]) -> ScorerSpec:
         return prepare("banger", asked)
     except MissingPrerequisite as error:
         notes.append(
-            f"Listening with the embedded scorer `acoustic`, a stand-in, since the banger scorer is not here "
-            f"({_first_line(error)}). To listen with it: optimize setup mert && optimize setup banger"
+            "Listening with the embedded scorer `acoustic`, a stand-in: the banger scorer is not on this machine.\n"
+            f"  {error.next_step or 'optimize doctor'}"
         )
         return prepare("acoustic", {})
 
@@ -510,10 +513,6 @@ def _at_least(name: str, value: int | None, least: int) -> None:
 def _one_of(name: str, value: str | None, legal: Sequence[str], more: str = "") -> None:
     if value is not None and value not in legal:
         raise UsageError(f"{name} {value!r} is not one of {', '.join(legal)}{more}.{did_you_mean(value, legal)}")
-
-
-def _first_line(error: MissingPrerequisite) -> str:
-    return error.message.splitlines()[0].rstrip(".")
 
 
 def _toml(value: Any) -> Any:

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 def rerender(
     study: Study,
     trial: Number,
-    duration: Annotated[float | None, typer.Option(help="Seconds; the run's own by default.", metavar="SECONDS")] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds; the run's own by default.", metavar="SECONDS")
+    ] = None,
     sandbox: Annotated[str, typer.Option(help="auto, bwrap, landlock, seatbelt or off.")] = "auto",
     runs_dir: RunsDir = RUNS_DIR,
     json_: Json = False,
