@@ -11,11 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimizer import sandbox
 from optimizer.checkpoints import files_of, verify, weights_hash
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import guess_device, model_environment
 from optimizer.rendering.profiles import PROFILES, Profile, profile_named
+from optimizer.sandbox import interpreter_paths
 
 if TYPE_CHECKING:
     from optimizer.rendering.registry import RenderOptions
@@ -83,7 +85,8 @@ def describe(options: RenderOptions) -> EngineSpec:
             "profile": asdict(profile),
             "deadline": deadline,
         },
-        read_paths=(checkout, worker, *interpreter_paths(python), *link_targets(checkpoints)),
+        # Inside bubblewrap our own interpreter confines the child before it becomes the checkout's.
+        read_paths=(checkout, *link_targets(checkpoints), *interpreter_paths(), Path(sandbox.__file__).parents[1]),
         device=device,
         supports=SUPPORTS,
         python=python,
@@ -165,16 +168,9 @@ def revision_of(checkout: Path, checkpoints: Path, used: list[str], profile: Pro
     return f"{ENGINE}, code {code}, {models}, {profile}"
 
 
-def interpreter_paths(python: Path) -> tuple[Path, ...]:
-    """Return what else the interpreter reads: the installation that its virtual environment was made from."""
-    home = _settings(python.parent.parent / "pyvenv.cfg").get("home")
-    real = python.resolve().parent.parent
-    return (real,) if home is None or Path(home).parent == real else (real, Path(home).parent)
-
-
 def link_targets(folder: Path) -> tuple[Path, ...]:
     """Return the folders that the models really lie in, where ``checkpoints/`` only links to them."""
-    return tuple(dict.fromkeys([folder, folder.resolve(), *(file.resolve().parent for file in files_of(folder))]))
+    return tuple(dict.fromkeys([folder.resolve(), *(file.resolve().parent for file in files_of(folder))]))
 
 
 def _settings(path: Path) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 This file stands alone: the standard library and `acestep` only (torch, numpy and mlx as upstream brings them), since
 the interpreter that runs it does not have this package. `optimizer.workers.child`, which stands alone too, constructs
-`Native` there, calls it on one thread only and speaks JSON lines on descriptors that no library prints to. It is written against upstream 1.5 of June 2026; older and
-newer trees differ in the fields of their dataclasses, so fields they do not have are left out, and said.
+`Native` there, calls it on one thread only, and speaks JSON lines on descriptors that no library prints to.
+
+It is written against upstream 1.5 of June 2026. Older and newer trees differ in the fields of their dataclasses; the
+fields that a tree does not have are left out, and said.
 """
 
 from __future__ import annotations

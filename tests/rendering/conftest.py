@@ -5,14 +5,19 @@ What they make is noise: they prove that requests arrive, that songs repeat and 
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from optimizer.rendering.base import EngineSpec
+    from optimizer.workers.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +64,46 @@ def recipe() -> dict[str, Any]:
 
 
 @pytest.fixture
-def wire(recipe: dict[str, Any]) -> str:
-    """Return the recipe as one line of JSON."""
-    return json.dumps(recipe)
+def options() -> Callable[..., SimpleNamespace]:
+    """Return what makes the options of an engine's `describe`."""
+
+    def make(**given: Any) -> SimpleNamespace:
+        return SimpleNamespace(**{"model": None, "device": "auto", "duration": 2.0, "acestep_dir": None, **given})
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[EngineSpec], Worker]]:
+    """Return what starts a worker for an engine, confined as in life; its log is ``worker.log`` beside its scratch."""
+    from optimizer.sandbox import Limits, select
+    from optimizer.workers.launch import python_launch
+    from optimizer.workers.worker import Worker
+
+    started: list[Worker] = []
+
+    def run(spec: EngineSpec) -> Worker:
+        scratch = tmp_path / f"scratch{len(started)}"
+        scratch.mkdir()
+        launch = python_launch(
+            f"renderer {spec.name!r}",
+            spec.target,
+            scratch,
+            select("auto"),
+            config=spec.config,
+            read_paths=spec.read_paths,
+            device=spec.device,
+            python=spec.python,
+            environment=spec.environment,
+            limits=Limits(memory=spec.memory_limit),
+            log=tmp_path / "worker.log",
+            load_deadline=spec.load_deadline,
+        )
+        worker = Worker(launch)
+        started.append(worker)
+        worker.start()
+        return worker
+
+    yield run
+    for worker in started:
+        worker.close()
