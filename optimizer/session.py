@@ -182,7 +182,7 @@ class Session:
                 Path(scratch),
                 sandbox=self.options.sandbox,
                 log=self.run.logs / "scorer.log",
-                read_paths=(self.run.songs,),
+                read_paths=(self.run.songs, self.run.folder / "rerender"),
             )
             try:
                 yield process

@@ -1,8 +1,9 @@
 """The program in the child: load one class, then answer one JSON request after the other on a private descriptor.
 
-Run as ``python child.py REQUESTS REPLIES`` in whatever interpreter the class needs, so it stands alone: standard library
-only, Python 3.9 or later. The first line is the boot line ``{"target": "module:Class", "config": {...}, "paths": [...]}``;
-a target may also name a file, ``"/path/worker.py:Class"``. It answers ``{"ready": true, "info": ..., "supports": ...}``.
+Run as ``python child.py REQUESTS REPLIES`` in whatever interpreter the class needs, so it stands alone: standard
+library only, Python 3.9 or later. The first line is the boot line ``{"target": "module:Class", "config": {...},
+"paths": [...]}``; a target may also name a file, ``"/path/worker.py:Class"``. It answers ``{"ready": true, "info": ...,
+"supports": ...}``.
 
     {"id": 1, "call": "render", "args": {...}}      -> {"id": 1, "ok": true, "result": ...}
     {"cancel": 1}                                   -> the engine's ``cancel()``, if it has one
@@ -13,7 +14,9 @@ Standard output belongs to the libraries and is never read as an answer.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.abc
 import importlib.util
 import json
 import os
@@ -40,6 +43,27 @@ class Channel:
                 data = data[os.write(self._descriptor, data) :]
 
 
+class Unlisted(importlib.abc.MetaPathFinder):
+    """Finds packages in folders that may not be listed.
+
+    The sandbox opens of a folder on the search path only the packages in it, and Python's own finder gives up where
+    it cannot list the folder itself.
+    """
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Look for a top-level module by asking for its file."""
+        if path is not None:
+            return None
+        for entry in map(Path, sys.path):
+            package, module = entry / name / "__init__.py", entry / f"{name}.py"
+            if package.is_file():
+                places = [str(package.parent)]
+                return importlib.util.spec_from_file_location(name, package, submodule_search_locations=places)
+            if module.is_file():
+                return importlib.util.spec_from_file_location(name, module)
+        return None
+
+
 def main(requests: int, replies: int) -> None:
     """Serve until the parent closes the requests."""
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".") != Path(__file__).parent]
@@ -47,13 +71,14 @@ def main(requests: int, replies: int) -> None:
     lines = os.fdopen(requests, "rb")
     boot = json.loads(lines.readline())
     sys.path.extend(path for path in boot.get("paths", []) if path not in sys.path)
+    sys.meta_path.append(Unlisted())
     try:
         served = _construct(boot["target"])
     except BaseException as error:
         channel.send({"ready": False, "stage": "import", **_described(error)})
         raise
     current: list[Any] = [None]
-    if hasattr(served, "on_step"):
+    with contextlib.suppress(AttributeError):
         served.on_step = _progress(channel, current)
     try:
         info = served.load(boot.get("config", {}))
