@@ -302,9 +302,7 @@ class Renderer:
         return RenderFailed(f"{self._launch.name} was stopped on request.", reason="cancelled")
 
 
-def _launch(
-    spec: EngineSpec, box: Path, mechanism: Mechanism, log: Path | None, hidden: tuple[Path, ...]
-) -> Launch:
+def _launch(spec: EngineSpec, box: Path, mechanism: Mechanism, log: Path | None, hidden: tuple[Path, ...]) -> Launch:
     return python_launch(
         f"renderer {spec.name!r}",
         spec.target,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from functools import cache
@@ -24,7 +23,18 @@ def works() -> str | None:
     program = find()
     if program is None:
         return "bwrap is not on the PATH"
-    command = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
+    command = [
+        program,
+        "--unshare-all",
+        "--die-with-parent",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--",
+        "/bin/true",
+    ]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -39,13 +49,15 @@ def wrapper(policy: Policy, command: list[str]) -> list[str]:
     program = find()
     assert program is not None
     made = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    # First, since scratch folders and a user's code may themselves lie beneath /tmp.
+    made += ["--bind", str(policy.temporary), "/tmp"]
     bound = []
     for path in [*policy.read_paths(), *policy.data_paths()]:
         if path.is_relative_to("/proc"):
             continue
         if path.is_symlink() and path.parent == Path("/"):
             # /bin, /lib ... of a merged /usr.
-            made += ["--symlink", os.readlink(path), str(path)]
+            made += ["--symlink", str(path.readlink()), str(path)]
         else:
             made += ["--ro-bind-try", str(path), str(path)]
             bound.append(path)
@@ -56,10 +68,10 @@ def wrapper(policy: Policy, command: list[str]) -> list[str]:
     wanted = set(bound)
     for path in policy.hidden_paths():
         if path.exists() and path not in wanted and wanted.intersection(path.parents):
-            made += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)]
+            made += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
             # What is named itself stays readable, although it lies within something hidden.
             for named in bound:
                 if path in named.parents:
                     made += ["--ro-bind-try", str(named), str(named)]
-    made += ["--bind", str(policy.temporary), "/tmp", "--bind", str(policy.scratch), str(policy.scratch)]
+    made += ["--bind", str(policy.scratch), str(policy.scratch)]
     return [*made, "--", *command]

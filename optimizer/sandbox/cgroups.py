@@ -36,7 +36,9 @@ class ControlGroup:
             self.folders.append(folder)
             if kind != "memory" and _set(folder / "pids.max", processes):
                 self.limits.append("pids")
-            if kind != "pids" and (_set(folder / "memory.max", memory) or _set(folder / "memory.limit_in_bytes", memory)):
+            if kind != "pids" and (
+                _set(folder / "memory.max", memory) or _set(folder / "memory.limit_in_bytes", memory)
+            ):
                 self.limits.append("memory")
 
     def join(self) -> None:
@@ -45,7 +47,7 @@ class ControlGroup:
             (folder / "cgroup.procs").write_text("0")
 
     def hit(self) -> str | None:
-        """Say which limit was met: ``memory`` if the kernel killed a process for it, ``processes`` if a fork was refused."""
+        """Say which limit was met: ``memory`` if the kernel killed for it, ``processes`` if it refused to fork."""
         for folder in self.folders:
             for file, key, reason in (
                 ("memory.events", "oom_kill", "memory"),

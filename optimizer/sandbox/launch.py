@@ -123,7 +123,7 @@ class _Supervisor:
         os.execve(wrapper[0], wrapper, self.order["environment"])
 
     def _be_first(self) -> None:
-        """Fork the child proper; stay, in the parent of it, as the namespace's first process, which collects orphans."""
+        """Fork the child proper; its parent stays as the namespace's first process, which collects orphans."""
         child = os.fork()
         if child == 0:
             return
@@ -210,7 +210,7 @@ class _Supervisor:
         return True
 
     def _parent_is_gone(self) -> bool:
-        return os.getppid() != self.order["parent"]
+        return os.getppid() != int(self.order["parent"])
 
 
 def _confine_and_exec(order: Order) -> NoReturn:
@@ -279,10 +279,10 @@ def _say(status: int, message: dict[str, Any]) -> None:
 def _close_all_but(keep: list[int]) -> None:
     wanted = {0, 1, 2, *keep}
     listing = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-    for name in os.listdir(listing):
-        if int(name) not in wanted:
+    for entry in list(Path(listing).iterdir()):
+        if int(entry.name) not in wanted:
             with contextlib.suppress(OSError):
-                os.close(int(name))
+                os.close(int(entry.name))
 
 
 def _process_descriptor(pid: int) -> int | None:

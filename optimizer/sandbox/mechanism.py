@@ -138,11 +138,12 @@ def select(mode: str = "auto") -> Mechanism:
             return Mechanism("bwrap", landlock=_landlock_version() > 0, seccomp=_seccomp())
         if mode == "bwrap":
             raise SandboxUnavailable(
-                f"--sandbox bwrap cannot be had: {problem}.", next_step=f"{bubblewrap.INSTALL} Or use --sandbox landlock."
+                f"--sandbox bwrap cannot be had: {problem}.",
+                next_step=f"{bubblewrap.INSTALL} Or use --sandbox landlock.",
             )
     if _landlock_version() == 0:
         raise SandboxUnavailable(
-            f"--sandbox {mode} cannot be had: this kernel has no Landlock (Linux 5.13 or later, built in and in the lsm= list).",
+            f"--sandbox {mode} cannot be had: this kernel has no Landlock (Linux 5.13, in its lsm= list).",
             next_step=f"{bubblewrap.INSTALL} To run without any confinement, say --sandbox off.",
         )
     return Mechanism("landlock", landlock=True, seccomp=_seccomp(), namespaces=_NAMESPACES)

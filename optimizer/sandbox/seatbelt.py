@@ -8,7 +8,16 @@ from optimizer.sandbox.policy import Policy
 
 PROGRAM = "/usr/bin/sandbox-exec"
 
-_SYSTEM = ("/System", "/usr", "/bin", "/sbin", "/Library", "/opt/homebrew", "/private/var/db/dyld", "/private/etc/localtime")
+_SYSTEM = (
+    "/System",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/Library",
+    "/opt/homebrew",
+    "/private/var/db/dyld",
+    "/private/etc/localtime",
+)
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtracehelper")
 
 
@@ -56,9 +65,9 @@ def wrapper(policy: Policy, command: list[str]) -> list[str]:
 
 def _rule(head: str, paths: list[Path], kind: str = "subpath") -> list[str]:
     names = dict.fromkeys(form for path in paths for form in (str(path), str(path.resolve())))
-    return [f"({head}", *(f"    ({kind} {_quoted(name)})" for name in names)][:-1] + [
-        f"    ({kind} {_quoted(list(names)[-1])}))"
-    ]
+    lines = [f"({head}", *(f"    ({kind} {_quoted(name)})" for name in names)]
+    lines[-1] += ")"
+    return lines
 
 
 def _quoted(text: str) -> str:

@@ -103,7 +103,11 @@ _MISSING: dict[str, tuple[int | None, int | None]] = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
-_SHARED_MEMORY: dict[str, tuple[int | None, int | None]] = {"shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186)}
+_SHARED_MEMORY: dict[str, tuple[int | None, int | None]] = {
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+}
 _SIGNALS: dict[str, tuple[int | None, int | None]] = {
     "kill": (62, 129),
     "tkill": (200, 130),

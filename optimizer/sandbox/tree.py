@@ -124,12 +124,12 @@ def _reap() -> None:
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return found
     for thread in threads:
         try:
-            text = Path(f"/proc/{pid}/task/{thread}/children").read_text()
+            text = (thread / "children").read_text()
         except FileNotFoundError:
             if Path("/proc/self/task").exists() and not Path(f"/proc/self/task/{os.getpid()}/children").exists():
                 return _children_by_scan(pid)
@@ -143,11 +143,11 @@ def _children(pid: int) -> list[int]:
 def _children_by_scan(parent: int) -> list[int]:
     # Kernels built without CONFIG_PROC_CHILDREN.
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                if int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(name))
+                if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(process.name))
     return found
 
 

@@ -145,13 +145,15 @@ class ScorerProcess:
             return ScoreFailed(f"{self._launch.name} said {result!r:.80} of {path.name}.", reason="protocol")
         if "error" in result:
             return ScoreFailed(f"{self._launch.name}, {path.name}: {result['error']}", reason="scorer")
-        value = result.get("value")
+        value: Any = result.get("value")
         if not _finite(value) or not 0.0 <= float(value) <= 10.0:
             return ScoreFailed(
                 f"{self._launch.name} gave {path.name} the score {value!r:.40}; it must be a number from 0 to 10.",
                 reason="scorer",
             )
-        parts, curve, embedding = result.get("parts") or {}, result.get("curve") or [], result.get("embedding")
+        parts: Any = result.get("parts") or {}
+        curve: Any = result.get("curve") or []
+        embedding: Any = result.get("embedding")
         if not isinstance(parts, Mapping) or not isinstance(curve, list) or not all(map(_finite, curve)):
             return ScoreFailed(f"{self._launch.name} gave {path.name} parts that are not numbers.", reason="scorer")
         vector: np.ndarray | None = None

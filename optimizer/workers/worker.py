@@ -7,16 +7,18 @@ import itertools
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from optimizer.errors import MissingPrerequisite, OptimizeError, RenderFailed, SandboxUnavailable, UsageError
+from optimizer.errors import MissingPrerequisite, RenderFailed
+from optimizer.workers import failures
 from optimizer.workers.launch import Launch
 
 MAX_LINE = 16 << 20
@@ -28,8 +30,14 @@ MAX_PROGRESS = 100_000
 LOG_SIZE = 4 << 20
 """Bytes a log file may reach; an older one is kept once, with the ending ``.1``."""
 
-_LAST_WORDS = 2000
 _GONE = 5.0
+"""Seconds after its last reply within which a child's end must be reported."""
+
+_LAUNCHER_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "PATH": os.defpath,
+    **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+}
 
 
 class Worker:
@@ -100,16 +108,17 @@ class Worker:
             reply = self._receive(deadline)
         except RenderFailed as failure:
             self.close()
-            if "mechanism" not in self.confined:
-                raise self._not_confined() from failure
             if self._killed:
                 raise
+            if "mechanism" not in self.confined:
+                why = self.confined.get("unconfined") or self._last_words() or failure.message
+                raise failures.of_confinement(self.launch, str(why)) from failure
             raise MissingPrerequisite(
-                f"{self.launch.name} could not be loaded: {failure.message}", next_step=self._see_log()
+                f"{self.launch.name} could not be loaded: {failure.message}", next_step=failures.see_log(self.launch)
             ) from failure
         if reply.get("ready") is not True:
             self.close()
-            raise self._not_loaded(reply)
+            raise failures.of_loading(self.launch, reply)
         self.info = _mapping(reply.get("info"))
         self.supports = {str(key): str(value) for key, value in _mapping(reply.get("supports")).items()}
         return self.info
@@ -158,7 +167,7 @@ class Worker:
             self._current = None
         if reply.get("ok") is True:
             return reply.get("result")
-        raise self._engine_failed(reply)
+        raise failures.of_reply(self.launch, reply)
 
     def cancel(self, grace: float = 5.0) -> None:
         """Ask the call in progress to give up, and kill the worker if it has not within `grace` seconds."""
@@ -223,7 +232,7 @@ class Worker:
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
-                        env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+                        env=_LAUNCHER_ENVIRONMENT,
                         pass_fds=(paper.fileno(), inner_requests, inner_replies, inner_status, log),
                         # Ctrl-C is for the parent alone: it lets the songs in flight be finished.
                         start_new_session=True,
@@ -269,21 +278,19 @@ class Worker:
         self, deadline: float, number: int | None = None, on_progress: Callable[[int, int], None] | None = None
     ) -> dict[str, Any]:
         """Read until the answer to request `number` is here; progress is passed on."""
-        progress = 0
-        for message in self._messages(deadline):
+        for lines, message in enumerate(self._messages(deadline)):
             if number is None or (message.get("id") == number and "ok" in message):
                 return message
             step, steps = message.get("step"), message.get("steps")
             if message.get("id") != number or not (isinstance(step, int) and isinstance(steps, int)):
                 raise self._broken("an answer to another question")
-            progress += 1
-            if progress > MAX_PROGRESS:
+            if lines > MAX_PROGRESS:
                 raise self._broken(f"more than {MAX_PROGRESS} progress lines")
             if on_progress is not None and 0 <= step <= steps:
                 on_progress(step, steps)
         raise AssertionError("the stream of messages ends by raising")
 
-    def _messages(self, deadline: float) -> Any:
+    def _messages(self, deadline: float) -> Iterator[dict[str, Any]]:
         """Yield parsed lines until one of the ends comes, which raises."""
         poll = select.poll()
         for descriptor in (self._replies, self._status):
@@ -346,118 +353,32 @@ class Worker:
             if poll.poll(100) and not self._read_status():
                 break
         if self._killed:
-            return self._failed("was stopped on request.", "cancelled")
-        end = self._end
-        if end is None:
-            if self._process is not None and self._process.poll() is None:
-                return self._broken("nothing more: it closed its reply descriptor")
-            return self._failed(f"lost its supervisor.{self._last_words()}", "crash")
-        if end["end"] == "limit":
-            return self._failed(_limit_text(end), end["reason"])
-        code = int(end.get("code", 1))
-        if code == 128 + signal.SIGXFSZ:
-            bound = self.launch.policy.limits.file_size
-            return self._failed(f"wrote a file of more than {bound} bytes.", "file-size")
-        how = f"ended with status {code}"
-        if 128 < code < 128 + signal.NSIG:
-            with contextlib.suppress(ValueError):
-                how = f"was ended by {signal.Signals(code - 128).name}"
-        return self._failed(f"{how}.{self._last_words()}", "crash")
+            return failures.failed(self.launch, "was stopped on request.", "cancelled")
+        if self._end is not None:
+            return failures.of_end(self.launch, self._end, self._last_words())
+        if self._process is not None and self._process.poll() is None:
+            return self._broken("nothing more: it closed its reply descriptor")
+        return failures.failed(self.launch, f"lost its supervisor.{self._last_words()}", "crash")
 
     def _hung(self) -> RenderFailed:
-        return self._failed("did not answer within its deadline.", "hang")
+        return failures.failed(self.launch, "did not answer within its deadline.", "hang")
 
     def _broken(self, what: str) -> RenderFailed:
-        return self._failed(f"broke the worker protocol, sending {what}.", "protocol")
-
-    def _failed(self, what: str, reason: str) -> RenderFailed:
-        return RenderFailed(f"{self.launch.name} {what}", reason=reason)
-
-    def _engine_failed(self, reply: dict[str, Any]) -> RenderFailed:
-        """Turn an exception in the child into ours."""
-        kind, text = str(reply.get("kind")), str(reply.get("message") or reply.get("error"))[:_LAST_WORDS]
-        number = reply.get("errno")
-        reason = reply.get("reason")
-        if not isinstance(reason, str):
-            reason = "engine"
-            if number == _EFBIG:
-                reason = "file-size"
-            elif number == _EAGAIN and kind == "BlockingIOError":
-                reason = "processes"
-            elif kind == "MemoryError" or "OutOfMemory" in kind:
-                reason = "memory"
-        return self._failed(f"raised {kind}: {text}", reason[:40])
-
-    def _not_loaded(self, reply: dict[str, Any]) -> OptimizeError:
-        name, kind = self.launch.name, str(reply.get("kind"))
-        text = str(reply.get("message") or reply.get("error"))[:_LAST_WORDS]
-        next_step = reply.get("next_step")
-        if reply.get("exit_code") in (UsageError.exit_code, MissingPrerequisite.exit_code):
-            error = UsageError if reply["exit_code"] == UsageError.exit_code else MissingPrerequisite
-            return error(f"{name}: {text}", next_step=str(next_step) if next_step else None)
-        module = self.launch.target.rpartition(":")[0]
-        missing = reply.get("module")
-        if kind == "ModuleNotFoundError" and isinstance(missing, str) and module.split(".")[0] != missing.split(".")[0]:
-            return MissingPrerequisite(
-                f"{name} needs the package {missing!r}, which {self.launch.python} does not have.",
-                next_step=f"Install it there: {self.launch.python} -m pip install {missing.split('.')[0]}",
-            )
-        if reply.get("stage") == "import":
-            return UsageError(f"{name}: {self.launch.target!r} cannot be imported: {kind}: {text}", next_step=self._see_log())
-        return MissingPrerequisite(f"{name} could not be loaded: {kind}: {text}", next_step=self._see_log())
-
-    def _not_confined(self) -> OptimizeError:
-        why = self.confined.get("unconfined") or self._last_words() or f"the launcher ended with {self._end}"
-        return SandboxUnavailable(
-            f"the sandbox {self.launch.mechanism.name!r} could not be set up: {str(why).strip()}",
-            next_step="Run `optimize doctor` for what works here, or choose another with --sandbox.",
-        )
-
-    def _see_log(self) -> str:
-        place = f"See {self.launch.log} for what it said; " if self.launch.log is not None else ""
-        return f"{place}`optimize doctor` tells what works here."
+        return failures.failed(self.launch, f"broke the worker protocol, sending {what}.", "protocol")
 
     def _last_words(self) -> str:
-        """Return the end of what this child wrote to its log."""
-        path = self.launch.log
-        if path is None:
-            return ""
-        try:
-            with path.open("rb") as file:
-                file.seek(max(self._log_start, file.seek(0, os.SEEK_END) - _LAST_WORDS))
-                text = file.read().decode(errors="replace").strip()
-        except OSError:
-            return ""
-        lines = text.splitlines()
-        fatal = [line for line in lines if line.startswith("Fatal Python error")]
-        return f" It said: {(fatal or lines)[-1][:300]}" if lines else ""
-
-
-_EFBIG = 27
-_EAGAIN = 11
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _limit_text(end: dict[str, Any]) -> str:
-    value, limit = end.get("value"), end.get("limit")
-    if end["reason"] == "memory":
-        taken = f"{value / 2**20:.0f} MiB of memory" if value else "too much memory"
-        return f"took {taken}; {limit / 2**20:.0f} MiB are allowed."
-    if end["reason"] == "processes":
-        return f"started {value or 'too many'} processes and threads; {limit} are allowed."
-    return f"filled its scratch folder beyond {limit / 2**20:.0f} MiB."
+        return failures.last_words(self.launch, self._log_start)
 
 
 def clear_folder(folder: Path) -> None:
     """Empty a folder that an untrusted child wrote to, following no link."""
-    import shutil
-
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
         else:
             with contextlib.suppress(OSError):
-                os.unlink(entry.path)
+                entry.unlink()
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
