@@ -23,6 +23,7 @@ from optimizer.checkpoints import Checkpoint, Progress, download, is_hub_id, loc
 from optimizer.errors import CheckpointError, OptimizeError, RenderFailed
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import (
+    Growth,
     guess_device,
     memory_figures,
     missing_weights,
@@ -223,6 +224,7 @@ class AceStep:
     def __init__(self) -> None:
         self.on_step: Callable[[int, int], None] = lambda step, steps: None
         self._cancelled = threading.Event()
+        self._growth = Growth()
 
     def cancel(self) -> None:
         """Drop the song in flight at the end of its current step; may be called from another thread."""
@@ -399,6 +401,7 @@ class AceStep:
         soundfile.write(out, audio, int(self.pipe.sample_rate), format="WAV", subtype="FLOAT")
         del result
         release_memory(self.device)
+        memory = memory_figures(self.device)
         return {
             "seed": int(recipe["seed"]),
             "duration": len(audio) / float(self.pipe.sample_rate),
@@ -409,7 +412,8 @@ class AceStep:
                 "decode": decoded - denoised,
                 "write": time.perf_counter() - decoded,
             },
-            "memory": memory_figures(self.device),
+            "memory": memory,
+            "recycle": self._growth.reason(memory),
         }
 
 

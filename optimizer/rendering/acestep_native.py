@@ -36,7 +36,7 @@ BACKENDS = {"cuda": "vllm", "mps": "mlx", "cpu": "pt"}
 """What runs the planner; upstream falls back to ``pt`` by itself and the worker reports what it got."""
 
 SHORTEST = 5.12
-"""Seconds: upstream pads to 128 latents, so that a shorter request comes back this long."""
+"""Seconds: upstream makes nothing shorter than 128 latents; the worker cuts the rest off."""
 
 SUPPORTS = {"duration": Support.PARTIAL}
 SECONDS_OF_DEADLINE = {"cuda": 8.0, "mps": 40.0, "cpu": 240.0}

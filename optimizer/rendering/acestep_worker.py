@@ -31,6 +31,8 @@ LINKED = 1 << 20
 """Files above this many bytes are linked into the overlay, smaller ones copied (upstream rewrites some of those)."""
 CACHE_LIMIT = 4 << 30
 """Bytes MLX may keep for itself: without a limit the decoder's cache grows by most of a GiB per second of audio."""
+GROWTH = 1 << 30
+"""Bytes that the memory between songs may grow by, or a quarter, before a fresh process is asked for."""
 PROGRESS_STEPS = 100
 """Upstream reports a fraction of the whole song."""
 
@@ -58,6 +60,7 @@ class Native:
     def __init__(self) -> None:
         self.on_step: Callable[[int, int], None] = lambda step, steps: None
         self.unknown: set[str] = set()
+        self.first: dict[str, int] = {}
 
     def load(self, config: dict[str, Any]) -> dict[str, Any]:
         """Start upstream on a writable overlay of its folders; returns what is worth recording."""
@@ -252,10 +255,21 @@ class Native:
             # Upstream leaves the planner's sampling unseeded; MLX has a generator for each thread, and it is this one.
             seed_everything(seed)
             result = self.generate(self.dit, self.llm, params, config, save_dir=str(folder), progress=self.progress)
-            return self.keep(result, recipe, seed, started, out)
+            kept = self.keep(result, recipe, seed, started, out)
+            del result
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             release()
+        figures = memory()
+        return {**kept, "memory": figures, "recycle": self.outgrown(figures)}
+
+    def outgrown(self, figures: dict[str, int]) -> str | None:
+        """Return why this process should be replaced: its memory, or the device's, grew since the first song."""
+        for name, now in figures.items():
+            first = self.first.setdefault(name, now)
+            if name != "device_peak" and now - first > max(GROWTH, first // 4):
+                return f"{name} memory grew from {first >> 20} to {now >> 20} MiB between songs"
+        return None
 
     def progress(self, fraction: Any = 0.0, *rest: Any, **named: Any) -> None:
         """Pass upstream's progress on; it calls from threads of its own, and with what a progress bar would take."""
@@ -274,7 +288,8 @@ class Native:
             raise Failure(f"ACE-Step used the seed {used} where {seed} was asked for")
         rate = int(song["sample_rate"])
         if song.get("tensor") is not None:
-            frames = write_wave(out, song["tensor"], rate)
+            # Upstream makes nothing shorter than 128 latents (5.12 s); what is over was not asked for.
+            frames = write_wave(out, song["tensor"], rate, max(1, round(recipe["duration"] * rate)))
         elif song.get("path") and Path(song["path"]).is_file():
             shutil.copyfile(song["path"], out)
             frames = None
@@ -290,7 +305,6 @@ class Native:
                 **{name: float(cost) for name, cost in (extra.get("time_costs") or {}).items() if is_number(cost)},
                 "render": time.perf_counter() - started,
             },
-            "memory": memory(),
             "warnings": [f"upstream has no {name}" for name in sorted(self.unknown)],
         }
         if frames is not None:
@@ -414,12 +428,12 @@ def memory() -> dict[str, int]:
     return figures
 
 
-def write_wave(path: Path, tensor: Any, rate: int) -> int:
-    """Write a float tensor [shape=(channels, samples)] as a 32-bit float WAV file; returns the number of samples.
+def write_wave(path: Path, tensor: Any, rate: int, most: int) -> int:
+    """Write a float tensor [shape=(channels, samples)] as a 32-bit float WAV file of at most `most` samples.
 
     Written here because integers would hide what the parent looks for, and no audio package is sure to be there.
     """
-    array = tensor.detach().float().cpu().numpy()
+    array = tensor.detach().float().cpu().numpy()[:, :most]
     channels, frames = array.shape
     data = array.T.astype("<f4").tobytes()
     header = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)

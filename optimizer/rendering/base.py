@@ -49,7 +49,8 @@ class Engine(Protocol):
         Returns
         -------
         dict
-            JSON types: ``seed`` really used, ``plan`` (text), ``timings`` (seconds by stage), ``warnings``.
+            JSON types: ``seed`` really used, ``plan`` (text), ``timings`` (seconds by stage), ``warnings``;
+            ``recycle``, a reason to replace the child before the next song, such as memory that grows on the device.
         """
 
 

@@ -116,6 +116,35 @@ def memory_figures(device: str) -> dict[str, int]:
     return figures
 
 
+class Growth:
+    """Notices that the memory in use between songs keeps growing, on this process or on the device.
+
+    The first song warms caches up, so growth is measured from what is in use after it.
+
+    Parameters
+    ----------
+    share : float
+        Growth that is borne, as a share of the first figure.
+    slack : int
+        Bytes of growth that are always borne.
+    """
+
+    def __init__(self, share: float = 0.25, slack: int = 1 << 30) -> None:
+        self._share, self._slack = share, slack
+        self._first: dict[str, int] = {}
+
+    def reason(self, figures: dict[str, int]) -> str | None:
+        """Return why the worker should be replaced before the next song, or None."""
+        for name in ("rss", "device"):
+            now = figures.get(name)
+            if now is None:
+                continue
+            first = self._first.setdefault(name, now)
+            if now - first > max(self._slack, self._share * first):
+                return f"{name} memory grew from {first / 2**20:.0f} to {now / 2**20:.0f} MiB between songs"
+        return None
+
+
 def release_memory(device: str) -> None:
     """Give cached blocks back between songs, so that growth is a leak and not a cache."""
     import gc

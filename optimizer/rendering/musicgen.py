@@ -22,6 +22,7 @@ from optimizer.checkpoints import Checkpoint, Progress, download, is_hub_id, loc
 from optimizer.errors import CheckpointError, RenderFailed
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import (
+    Growth,
     guess_device,
     memory_figures,
     model_environment,
@@ -132,6 +133,7 @@ class MusicGen:
     def __init__(self) -> None:
         self.on_step: Callable[[int, int], None] = lambda step, steps: None
         self._cancelled = threading.Event()
+        self._growth = Growth()
 
     def cancel(self) -> None:
         """Drop the song in flight at its next frame; may be called from another thread."""
@@ -226,10 +228,12 @@ class MusicGen:
         samples = audio[0].float().cpu().numpy().T
         soundfile.write(out, samples, self.sample_rate, format="WAV", subtype="FLOAT")
         release_memory(self.device)
+        memory = memory_figures(self.device)
         return {
             "seed": int(recipe["seed"]),
             "duration": len(samples) / self.sample_rate,
             "prompt": prompt,
             "timings": {"generate": time.perf_counter() - started},
-            "memory": memory_figures(self.device),
+            "memory": memory,
+            "recycle": self._growth.reason(memory),
         }

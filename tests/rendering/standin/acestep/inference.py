@@ -121,6 +121,10 @@ class Tensor:
 
     float = cpu = numpy = detach
 
+    def __getitem__(self, key):
+        _, frames = key
+        return Tensor([row[frames] for row in self.rows])
+
     @property
     def T(self):
         return self
