@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -139,18 +140,23 @@ class AudioboxScorer:
             "wav": torch.from_numpy(wave)[None, None].to(self._device),
             "mask": torch.from_numpy(mask)[None, None].to(self._device),
         }
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            # Its attention mixes mask types, which torch means to drop; nothing the user can mend.
+            warnings.simplefilter("ignore", UserWarning)
             output = self._model(batch)
         scale = self._model.target_transform
         return {axis: float(output[axis].float()) * scale[axis]["std"] + scale[axis]["mean"] for axis in AXES}
 
 
 def _load(folder: Path) -> Any:
-    from audiobox_aesthetics.model.aes import AesMultiOutput
-
     config = read_json(folder / "config.json", _SETUP)
     try:
-        model = AesMultiOutput(**config)
+        with warnings.catch_warnings():
+            # It builds on a weight_norm that torch means to drop, which is nothing the user can mend.
+            warnings.simplefilter("ignore", FutureWarning)
+            from audiobox_aesthetics.model.aes import AesMultiOutput
+
+            model = AesMultiOutput(**config)
         scales = [model.target_transform[axis][word] for axis in AXES for word in ("mean", "std")]
         if not all(np.isfinite(scales)):
             raise ValueError("target_transform is not finite")

@@ -15,7 +15,7 @@ from optimizer.scoring.cache import EmbeddingStore, identity_key
 from optimizer.scoring.ear import Embedding, MertEar
 from optimizer.scoring.memory import StoredEar
 from optimizer.scoring.panel import combine, named_parts
-from optimizer.scoring.spec import PANEL, construct
+from optimizer.scoring.spec import LISTENER, PANEL, construct
 from optimizer.song import Song
 
 
@@ -161,7 +161,7 @@ class _Judge:
     def __init__(self, term: Mapping[str, Any], ears: dict[str, StoredEar], store: EmbeddingStore, jobs: int) -> None:
         self.name, self.weight = str(term["name"]), float(term["weight"])
         self.identity, self.encoder = term["identity"], str(term["encoder"])
-        self.listens = term["target"] == listener.TARGET
+        self.listens = term["target"] == LISTENER
         self._target, self._config = str(term["target"]), dict(term["config"])
         self._store = store
         self._scorer: Scorer | None = None

@@ -191,4 +191,5 @@ def _vector(output: Any) -> np.ndarray:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return np.asarray(vector / np.linalg.norm(vector))
+    # A vector of nothing but zeros is like no other; its cosine is 0.
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12))

@@ -12,8 +12,7 @@ from optimizer.errors import CheckpointError
 from optimizer.scoring.base import ScorerSpec
 from optimizer.scoring.ear import Ear, EarSpec, Embedding, MertEar, Unheard
 from optimizer.scoring.heads import Head, open_head
-
-TARGET = "optimizer.scoring.listener:Listener"
+from optimizer.scoring.spec import LISTENER
 
 
 class Listener:
@@ -133,7 +132,7 @@ def listener_spec(
     return ScorerSpec(
         text=text,
         identity=identity,
-        target=TARGET,
+        target=LISTENER,
         config={
             "name": name,
             "head": str(head),

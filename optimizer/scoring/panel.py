@@ -20,6 +20,7 @@ class Panel:
 
     def __init__(self) -> None:
         self._terms: list[tuple[str, float, str, Scorer]] = []
+        self._lends: int | None = None
 
     def load(self, config: dict[str, Any]) -> dict[str, Any]:
         """Load every judge.
@@ -47,6 +48,8 @@ class Panel:
             else:
                 info[term["name"]] = scorer.load(dict(term["config"]))
             self._terms.append((term["name"], float(term["weight"]), term["encoder"], scorer))
+        # As in the spec's `encoder`: an embedding that other heads can judge comes before one that only describes.
+        self._lends = next((row for row, term in enumerate(self._terms) if isinstance(term[3], Listener)), None)
         return info
 
     def score(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -67,9 +70,13 @@ class Panel:
             else:
                 results = scorer.score(paths)
             columns.append((name, weight, results))
-        return [
-            combine([(name, weight, results[row]) for name, weight, results in columns]) for row in range(len(paths))
-        ]
+        combined = []
+        for row in range(len(paths)):
+            result = combine([(name, weight, results[row]) for name, weight, results in columns])
+            if self._lends is not None and "error" not in result:
+                result["embedding"] = columns[self._lends][2][row].get("embedding")
+            combined.append(result)
+        return combined
 
 
 def combine(verdicts: Sequence[tuple[str, float, Mapping[str, Any]]]) -> dict[str, Any]:

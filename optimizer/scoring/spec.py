@@ -33,6 +33,8 @@ FOLDER = "optimizer.scoring.trained:describe"
 HEADED = ("banger", "tunejury")
 """Scorers whose published head is one file, which ``--head`` names."""
 
+LISTENER = "optimizer.scoring.listener:Listener"
+
 PANEL = "optimizer.scoring.panel:Panel"
 
 LEGAL = "terms joined by '+', each NAME, NAME:ARGUMENT, FOLDER or MODULE:CLASS, with an optional last ':WEIGHT'"
@@ -234,7 +236,10 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
         config={"terms": members},
         read_paths=tuple(dict.fromkeys(path for spec in specs for path in spec.read_paths)),
         device=devices[0] if devices else "cpu",
-        encoder=next((spec.encoder for spec in specs if spec.encoder), ""),
+        # The embedding that other heads can judge later comes before one that only describes.
+        encoder=next(
+            (spec.encoder for spec in sorted(specs, key=lambda spec: spec.target != LISTENER) if spec.encoder), ""
+        ),
         memory_limit=sum(spec.memory_limit for spec in specs),
         captioned=any(spec.captioned for spec in specs),
     )

@@ -126,6 +126,9 @@ def test_a_panel_of_different_kinds(options: dict[str, Any], songs: list[Path], 
     (acoustic,) = open_scorer(prepare("acoustic")).score(songs[:1])
     assert result["value"] == pytest.approx((acoustic["value"] + 3 * result["parts"]["banger"]) / 4)
     assert "acoustic.tempo" in result["parts"] and "banger.raw" in result["parts"]
+    # The embedding that other heads can judge, as the spec says.
+    assert len(result["embedding"]) == 32
+    assert prepare("acoustic+banger:3", options).encoder == prepare("banger", options).encoder
     assert "empty" in broken["error"] and ";" not in broken["error"]
 
 
