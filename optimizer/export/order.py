@@ -33,6 +33,9 @@ ARC_WEIGHT = 1.0
 EXACT = 13
 """Up to this many songs the best order is found for certain: 2**13 * 13 states, about 0.2 s."""
 
+TEMPERATURE = 0.6
+"""By how much worse an order may be that the search goes on from, with a chance of 1 in e."""
+
 LARGE = 60
 """Above this many songs the search starts from fewer places."""
 
@@ -197,14 +200,17 @@ def search(transitions: Matrix, positions: Matrix, *, rounds: int | None = None)
     firsts = np.argsort(positions[:, 0], kind="stable")[: 8 if count <= LARGE else 3]
     starts = [_greedy(int(first), transitions, positions) for first in firsts]
     path, cost = min((descend(start) for start in starts), key=lambda found: found[1])
+    best, best_cost = path, cost
     generator = np.random.default_rng(0)
     for _ in range(rounds if rounds is not None else min(200, 4000 // count)):
         one, two, three = np.sort(generator.choice(np.arange(1, count), size=3, replace=False))
-        kicked = np.concatenate((path[:one], path[two:three], path[one:two], path[three:]))
-        found, found_cost = descend(kicked)
-        if found_cost < cost - 1e-9:
+        found, found_cost = descend(np.concatenate((path[:one], path[two:three], path[one:two], path[three:])))
+        # Now and then a worse order is gone on from, or the search would stay in one valley.
+        if found_cost < cost or generator.random() < math.exp((cost - found_cost) / TEMPERATURE):
             path, cost = found, found_cost
-    return [int(song) for song in path]
+        if cost < best_cost - 1e-9:
+            best, best_cost = path, cost
+    return [int(song) for song in best]
 
 
 class _Descent:
