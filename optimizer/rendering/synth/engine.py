@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import soundfile
@@ -13,7 +13,6 @@ from optimizer.rendering.base import Support
 from optimizer.rendering.synth.compose import compose
 from optimizer.rendering.synth.master import master
 from optimizer.rendering.synth.mix import mix
-from optimizer.rendering.synth.styles import choose
 from optimizer.rendering.synth.supports import REVISION, SUPPORTS
 from optimizer.rendering.synth.voices import RATE, NoteCache, Wave
 
@@ -24,7 +23,7 @@ class SynthEngine:
     The same recipe gives the same samples in every process.
     """
 
-    supports: dict[str, Support] = dict(SUPPORTS)
+    supports: ClassVar[dict[str, Support]] = dict(SUPPORTS)
 
     def __init__(self) -> None:
         self._cache = NoteCache()
@@ -42,9 +41,8 @@ class SynthEngine:
 
     def samples(self, recipe: dict[str, Any]) -> Wave:
         """Compose and play one recipe [shape=(2, frames), float32]."""
-        style = choose(recipe)
-        score = compose(recipe, style)
-        return master(mix(score, style, 60.0 / float(recipe["bpm"]), self._cache))
+        sheet = compose(recipe)
+        return master(mix(sheet, self._cache), sheet.style.drive)
 
     def render(self, recipe: dict[str, Any], out: Path) -> dict[str, Any]:
         """Write one song to `out` (24-bit; the format follows the suffix, WAV or FLAC)."""

@@ -67,21 +67,33 @@ def _clip(song: Wave) -> Wave:
     return np.where(size <= knee, song, np.copysign(bent, song))
 
 
-def master(song: Wave, fade: float = 0.25) -> Wave:
-    """Bring a song to `TARGET`, under `CEILING`, with its last moment faded out [shape=(2, n)].
+def master(song: Wave, drive: float = 0.0, fade: float = 0.25) -> Wave:
+    """Bring a song to `TARGET`, under `CEILING`, with its last moment faded out.
 
-    Clipping takes a little loudness away; a second pass gives it back.
+    Parameters
+    ----------
+    song : Wave [shape=(2, n)]
+    drive : float
+        dB by which it is pushed into the clipper above what the loudness needs; what comes out is turned down again.
+    fade : float
+        Seconds.
+
+    Returns
+    -------
+    Wave [shape=(2, n)]
     """
     n = song.shape[1]
     level = loudness(song)
     if level <= -69.0:
         return song
-    gain = 10.0 ** ((TARGET - level) / 20.0)
+    gain = 10.0 ** ((TARGET + drive - level) / 20.0)
     out = _clip(song * np.float32(gain))
     missing = TARGET - loudness(out)
-    if abs(missing) > 0.15:
-        gain *= 10.0 ** (1.3 * missing / 20.0)
-        out = _clip(song * np.float32(gain))
+    if missing > 0.1:
+        # The clipper took more than the drive gave: push a little harder, as it gives back less than it gets.
+        out = _clip(song * np.float32(gain * 10.0 ** (1.3 * missing / 20.0)))
+    else:
+        out *= np.float32(10.0 ** (missing / 20.0))
     count = min(n // 2, round(fade * RATE))
     if count:
         out[:, n - count :] *= np.cos(np.linspace(0.0, 0.5 * np.pi, count)).astype(np.float32)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy import fft
 
-from optimizer.rendering.synth.score import Note, Score
+from optimizer.rendering.synth.sheet import Note, Sheet
 from optimizer.rendering.synth.streams import stream
-from optimizer.rendering.synth.styles.style import Style
 from optimizer.rendering.synth.voices import RATE, NoteCache, Wave
-from optimizer.rendering.synth.voices.shaping import band_pass, high_pass, low_pass, shape
+from optimizer.rendering.synth.voices.shaping import band_pass, high_pass, low_pass, peak, shape
 
 _SIZE = 1 << 19
 """Points of the reverb's transform; a block is what the impulse response leaves of it."""
+
+_SETTLE = 9_600
+"""Samples that the equalizer rings on."""
 
 
 @lru_cache(maxsize=8)
@@ -73,34 +76,52 @@ def _lay(target: Wave, send: Wave, wave: Wave, note: Note, begin: int, end: int,
         send[span] += np.float32(0.5 * note.gain * note.room) * (wave[0, begin:end] + wave[1, begin:end])
 
 
-def mix(score: Score, style: Style, beat: float, cache: NoteCache) -> Wave:
-    """Play a score.
+def equalizer(tone: tuple[float, float, float], size: int) -> npt.NDArray[np.complex64]:
+    """Frequency response of the mastering equalizer on the bins of a transform.
 
     Parameters
     ----------
-    score : Score
-    style : Style
-    beat : float
-        Seconds of a quarter note.
+    tone : tuple of float
+        dB: shelf below 110 Hz, bell at 2.5 kHz, shelf above 6 kHz.
+    size : int
+        Points of the transform.
+    """
+    f = fft.rfftfreq(size, 1.0 / RATE)
+    low, middle, high = (10.0 ** (gain / 20.0) for gain in tone)
+    # First-order shelves: gain on one side of the corner, 1 on the other.
+    bass = (1j * f + 110.0 * low) / (1j * f + 110.0)
+    air = (1j * f * high + 6_000.0) / (1j * f + 6_000.0)
+    return np.asarray(bass * air * peak(2_500.0, middle, 0.7)(f) * high_pass(26.0)(f), dtype=np.complex64)
+
+
+def mix(sheet: Sheet, cache: NoteCache) -> Wave:
+    """Play a written song.
+
+    Parameters
+    ----------
+    sheet : Sheet
     cache : NoteCache
 
     Returns
     -------
-    Wave [shape=(2, score.length)]
+    Wave [shape=(2, sheet.length)]
         Before loudness and limiting.
     """
+    style = sheet.style
     room = impulse(style.hall)
-    response = fft.rfft(room, _SIZE)
-    block = _SIZE - room.shape[1]
-    notes = sorted(score.notes, key=lambda note: (note.start, note.sound, note.bus))
-    out = np.zeros((2, score.length), dtype=np.float32)
-    tail = np.zeros((2, room.shape[1]), dtype=np.float32)
+    curve = equalizer(style.tone, _SIZE)
+    response = fft.rfft(room, _SIZE) * curve * np.float32(style.wet)
+    overlap = room.shape[1] + _SETTLE
+    block = _SIZE - overlap
+    notes = sorted(sheet.notes, key=lambda note: (note.start, note.sound, note.bus, note.pan))
+    out = np.zeros((2, sheet.length), dtype=np.float32)
+    tail = np.zeros((2, overlap), dtype=np.float32)
     ringing: list[tuple[Note, Wave]] = []
     following = 0
-    for start in range(0, score.length, block):
-        size = min(block, score.length - start)
+    for start in range(0, sheet.length, block):
+        size = min(block, sheet.length - start)
         buses = np.zeros((3, 2, size), dtype=np.float32)
-        send = np.zeros((3, size), dtype=np.float32)
+        send = np.zeros((2, size), dtype=np.float32)
         while following < len(notes) and notes[following].start < start + size:
             ringing.append((notes[following], cache.play(notes[following].sound)))
             following += 1
@@ -108,19 +129,21 @@ def mix(score: Score, style: Style, beat: float, cache: NoteCache) -> Wave:
         for note, wave in ringing:
             begin = max(0, start - note.start)
             end = min(wave.shape[-1], start + size - note.start)
-            _lay(buses[note.bus], send[note.bus], wave, note, begin, end, max(0, note.start - start))
+            _lay(buses[note.bus], send[0 if note.bus == 0 else 1], wave, note, begin, end, max(0, note.start - start))
             if note.start + wave.shape[-1] > start + size:
                 held.append((note, wave))
         ringing = held
         if style.duck:
-            deep = duck(score.kicks, start, size, style.duck, min(0.30, 0.75 * beat))
+            deep = duck(sheet.kicks, start, size, style.duck, min(0.30, 0.75 * sheet.beat))
             buses[1] *= deep
             send[1] *= deep
-            buses[2] *= np.float32(1.0) - np.float32(0.3) * (np.float32(1.0) - deep)
-        out[:, start : start + size] = buses[0] + buses[1] + buses[2]
-        wet = fft.irfft(fft.rfft(send[0] + send[1] + send[2], _SIZE) * response, _SIZE) * np.float32(style.wet)
-        keep = min(size, tail.shape[1])
-        wet[:, :keep] += tail[:, :keep]
-        out[:, start : start + size] += wet[:, :size]
-        tail = wet[:, size : size + room.shape[1]].copy()
+            buses[2] *= np.float32(0.7) + np.float32(0.3) * deep
+        dry = buses[0]
+        dry += buses[1]
+        dry += buses[2]
+        spectrum = fft.rfft(dry, _SIZE) * curve + fft.rfft(send[0] + send[1], _SIZE) * response
+        whole = fft.irfft(spectrum, _SIZE)
+        whole[:, :overlap] += tail
+        out[:, start : start + size] = whole[:, :size]
+        tail = whole[:, size : size + overlap].copy()
     return out

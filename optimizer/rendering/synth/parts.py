@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
 from optimizer.rendering.synth.form import Bar
 from optimizer.rendering.synth.harmony import Chord, near, voice
+from optimizer.rendering.synth.melody import Tone
 from optimizer.rendering.synth.rhythm import Stroke, bar_of
+from optimizer.rendering.synth.sheet import Sheet
 from optimizer.rendering.synth.styles.style import Part
-
-if TYPE_CHECKING:
-    from optimizer.rendering.synth.compose import Sheet
+from optimizer.rendering.synth.voices import RATE
 
 _SHAPES = ((0, 1, 2, 3), (0, 2, 1, 2), (2, 1, 0, 1), (0, 1, 2, 1), (0, 2, 3, 1))
 """Orders in which an arpeggio takes a chord's notes."""
@@ -30,57 +30,60 @@ class Player:
     """
 
     def __init__(self, part: Part, sheet: Sheet, rng: np.random.Generator) -> None:
-        self.part = part
+        voices = part.voice.split("|")
+        self.part = replace(part, voice=voices[int(rng.integers(len(voices)))])
         self.sheet = sheet
         self.rng = rng
         self.last: tuple[int, ...] = ()
         self.shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
         self.centre = part.centre + (0 if part.role in ("bass", "drone", "power") else int(rng.integers(-2, 3)))
         self.rhythm = part.rhythms[int(rng.integers(len(part.rhythms)))] if part.rhythms else "x---------------"
-        self.riff = _riff(rng, sheet)
+        self.lick = _lick(rng, sheet)
         self.turn = 0
 
     def bar(self, number: int, bar: Bar) -> None:
-        """Write one bar."""
+        """Write one bar, if the section has this part."""
         if bar.section in self.part.when:
             getattr(self, f"_{self.part.role}")(number, bar)
 
-    def note(self, number: int, step: float, pitch: float, length: float, force: float, bar: Bar, syllable: str = "") -> None:
-        """Write one note, and its echo."""
+    def note(
+        self, number: int, step: float, pitch: float, length: float, force: float, bar: Bar, syllable: str = ""
+    ) -> None:
+        """Write one note as a hand plays it, never quite the same twice, and its echoes."""
         sheet, part = self.sheet, self.part
-        start = sheet.at(number, step)
-        seconds = sheet.seconds(length)
+        touch, late = (float(x) for x in self.rng.uniform((0.88, 0.0), (1.0, 0.006)))
+        start = sheet.at(number, step) + round(late * RATE)
+        sound = (part.voice, float(pitch), sheet.seconds(length), sheet.bright(bar), 0, syllable)
         bus = 2 if part.front else 1
-        sheet.add(start, part.voice, pitch, seconds, sheet.bright(bar), force, part, bus, 0, syllable)
+        sheet.add(start, sound, force * touch, part, bus)
         if part.echo:
+            gap = 2 if sheet.metre == "6" else 3
             for turn, side in ((1, 0.5), (2, -0.5)):
-                late = sheet.at(number, step + 3 * turn) if sheet.metre != "6" else sheet.at(number, step + 2 * turn)
-                again = Part(part.voice, part.role, gain=part.gain, pan=side, room=part.room)
-                sheet.add(late, part.voice, pitch, seconds, sheet.bright(bar), force * part.echo**turn, again, bus, 0, syllable)
+                again = sheet.at(number, step + gap * turn)
+                sheet.add(again, sound, force * part.echo**turn, part, bus, side)
 
     def _strokes(self, bar: Bar) -> list[Stroke]:
         return bar_of(self.rhythm, bar.place, self.sheet.metre)
 
-    def _chord_at(self, bar: Bar, step: int) -> Chord:
-        chords = self.sheet.chords(bar)
-        return chords[min(len(chords) - 1, step * len(chords) // self.sheet.steps)]
+    def _low(self, chord: Chord) -> int:
+        """A chord's root in the octave above the part's centre."""
+        return self.part.centre + (self.sheet.tonic + chord.root - self.part.centre) % 12
 
     def _bass(self, number: int, bar: Bar) -> None:
         sheet = self.sheet
-        following = sheet.chords(Bar(bar.section, bar.place + 1, bar.size, bar.turn))[0]
+        following = self._low(sheet.chords(bar, 1)[0])
         for stroke in self._strokes(bar):
-            chord = self._chord_at(bar, stroke.step)
-            root = self.part.centre + (sheet.tonic + chord.root - self.part.centre) % 12
+            chord = sheet.chord(bar, stroke.step)
+            root = self._low(chord)
             up = {"f": 7, "u": 12, "t": chord.tones[1]}.get(stroke.mark, 0)
             if stroke.mark == "a":
-                goal = self.part.centre + (sheet.tonic + following.root - self.part.centre) % 12
-                up = goal - root - (2 if goal > root else -2) if goal != root else 7
+                # A whole step from the next root, from the side it comes from.
+                up = following - root - (2 if following > root else -2) if following != root else 7
             self.note(number, stroke.step, root + up, stroke.length * 0.95, stroke.force, bar)
 
     def _power(self, number: int, bar: Bar) -> None:
         for stroke in self._strokes(bar):
-            chord = self._chord_at(bar, stroke.step)
-            root = self.part.centre + (self.sheet.tonic + chord.root - self.part.centre) % 12
+            root = self._low(self.sheet.chord(bar, stroke.step))
             self.note(number, stroke.step, root, stroke.length * 0.96, stroke.force, bar)
 
     def _voicing(self, chord: Chord, notes: int = 4) -> tuple[int, ...]:
@@ -89,13 +92,13 @@ class Player:
 
     def _chords(self, number: int, bar: Bar) -> None:
         for stroke in self._strokes(bar):
-            for pitch in self._voicing(self._chord_at(bar, stroke.step)):
+            for pitch in self._voicing(self.sheet.chord(bar, stroke.step)):
                 self.note(number, stroke.step, pitch, stroke.length * 0.92, stroke.force, bar)
 
     def _strum(self, number: int, bar: Bar) -> None:
         sheet = self.sheet
         for stroke in self._strokes(bar):
-            chord = self._chord_at(bar, stroke.step)
+            chord = self.sheet.chord(bar, stroke.step)
             low = near((sheet.tonic + chord.root) % 12, self.centre - 10)
             pitches = [low, *(p for p in self._voicing(chord) if p > low)]
             if stroke.step % 4 == 2:
@@ -113,21 +116,29 @@ class Player:
 
     def _arp(self, number: int, bar: Bar) -> None:
         for index, stroke in enumerate(self._strokes(bar)):
-            pitches = self._voicing(self._chord_at(bar, stroke.step), 3)
+            pitches = self._voicing(self.sheet.chord(bar, stroke.step), 3)
             ladder = (*pitches, pitches[0] + 12)
             pitch = ladder[self.shape[index % 4]]
             if stroke.mark == "r":
-                pitch = near((self.sheet.tonic + self._chord_at(bar, stroke.step).root) % 12, self.centre - 14)
+                pitch = near((self.sheet.tonic + self.sheet.chord(bar, stroke.step).root) % 12, self.centre - 14)
             elif stroke.mark == "f":
-                pitch = near((self.sheet.tonic + self._chord_at(bar, stroke.step).root + 7) % 12, self.centre - 10)
+                pitch = near((self.sheet.tonic + self.sheet.chord(bar, stroke.step).root + 7) % 12, self.centre - 10)
             self.note(number, stroke.step, pitch, stroke.length, stroke.force, bar)
 
     def _lead(self, number: int, bar: Bar) -> None:
-        home = near(self.sheet.tonic, self.centre)
+        """The tune; where somebody sings, only answers in the second half of every other bar."""
+        sung = bool(self.sheet.lines) and bar.section in "vc"
+        for tone in self._phrase(self.sheet.tunes, bar):
+            if sung and (bar.place % 2 == 0 or tone.step < self.sheet.steps // 2):
+                continue
+            self.note(number, tone.step, self._home() + tone.pitch, tone.length * 0.93, tone.force, bar)
+
+    def _home(self) -> int:
+        return near(self.sheet.tonic, self.centre)
+
+    def _phrase(self, tunes: dict[str, list[Tone]], bar: Bar) -> list[Tone]:
         size = len(self.sheet.harmony[bar.section])
-        for tone in self.sheet.tunes[bar.section]:
-            if tone.bar == bar.place % size:
-                self.note(number, tone.step, home + tone.pitch, tone.length * 0.93, tone.force, bar)
+        return [tone for tone in tunes[bar.section] if tone.bar == bar.place % size]
 
     def _counter(self, number: int, bar: Bar) -> None:
         """Long notes against the tune: the chord's third, then its root."""
@@ -139,53 +150,57 @@ class Player:
             self.note(number, index * half, pitch, half * 0.95, 0.8, bar)
 
     def _riff(self, number: int, bar: Bar) -> None:
-        home = near(self.sheet.tonic, self.centre)
+        home = self._home()
         for index, stroke in enumerate(self._strokes(bar)):
-            pitch = self.riff[(index + (bar.place % 2) * 3) % len(self.riff)] if stroke.step else 0
+            pitch = self.lick[(index + (bar.place % 2) * 3) % len(self.lick)] if stroke.step else 0
             self.note(number, stroke.step, home + pitch, stroke.length, stroke.force, bar)
 
     def _drone(self, number: int, bar: Bar) -> None:
-        home = near(self.sheet.tonic, self.centre)
+        home = self._home()
         for index, stroke in enumerate(self._strokes(bar)):
             self.note(number, stroke.step, home + (7, 12, 12, 0)[index % 4] - 12, stroke.length, stroke.force, bar)
 
+    def _shout(self, number: int, bar: Bar) -> None:
+        if bar.place % 2:
+            for stroke in self._strokes(bar):
+                self.note(number, stroke.step, self._home(), stroke.length, stroke.force, bar)
+
     def _sing(self, number: int, bar: Bar) -> None:
         sheet = self.sheet
-        home = near(sheet.tonic, self.centre)
-        size = len(sheet.harmony[bar.section])
-        for tone in sheet.tunes[bar.section]:
-            if tone.bar != bar.place % size:
-                continue
-            line = sheet.lines[(bar.turn * 4 + bar.place) % len(sheet.lines)]
+        line = sheet.lines[(bar.turn * 4 + bar.place) % len(sheet.lines)]
+        for tone in self._phrase(sheet.songs, bar):
             syllable = line[self.turn % len(line)]
             self.turn += 1
-            self.note(number, tone.step, home + tone.pitch, tone.length * 0.9, tone.force, bar, syllable.code)
+            self.note(number, tone.step, self._home() + tone.pitch, tone.length * 0.9, tone.force, bar, syllable.code)
 
 
 def singer(sheet: Sheet, rng: np.random.Generator) -> Player:
     """The voice of a song that has words."""
+    gain = -5.0 if sheet.style.song == "talk" else -6.0
     part = Part(
-        sheet.style.singer, "sing", (), sheet.style.register, -5.0, 0.0, "vcbk", room=0.30, echo=0.18, front=True
+        sheet.style.singer, "sing", (), sheet.style.register, gain, when="vcbk", room=0.3, echo=0.16, front=True
     )
     return Player(part, sheet, rng)
 
 
-def ending(sheet: Sheet, players: list[Player], number: int, bar: Bar) -> None:
+def ending(players: list[Player], number: int, bar: Bar) -> None:
     """Let the tonic chord ring through the last bar."""
-    tonic = sheet.harmony["c"][0][0]
     for player in players:
-        part = player.part
-        if part.role == "bass":
-            pitch = part.centre + (sheet.tonic - part.centre) % 12
-            player.note(number, 0, pitch, sheet.steps, 0.9, bar)
-        elif part.role in ("chords", "pad", "strum", "arp"):
+        sheet, role = player.sheet, player.part.role
+        tonic = sheet.harmony["c"][0][0]
+        if role in ("bass", "power"):
+            player.note(number, 0, player.part.centre + (sheet.tonic - player.part.centre) % 12, sheet.steps, 0.9, bar)
+        elif role in ("chords", "pad", "strum", "arp"):
             for pitch in voice(tonic, sheet.tonic, player.centre, player.last, 3):
                 player.note(number, 0, pitch, sheet.steps, 0.8, bar)
-        elif part.role in ("lead", "sing", "riff", "power"):
+        elif role in ("lead", "riff"):
             player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps * 0.7, 0.9, bar)
+        elif role == "sing":
+            code = sheet.lines[0][-1].code
+            player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps * 0.7, 0.9, bar, code)
 
 
-def _riff(rng: np.random.Generator, sheet: Sheet) -> list[int]:
+def _lick(rng: np.random.Generator, sheet: Sheet) -> list[int]:
     """A lick around the tonic that ignores the chords."""
     fifth = 7
     third = 4 if sheet.key.mode == "major" else 3

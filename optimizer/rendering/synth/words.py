@@ -32,7 +32,9 @@ class Syllable:
 
 
 _TAG = re.compile(r"\[[^\]]*\]|\([^)]*\)")
-_NAMED = re.compile(r"(?:LETTER|SIGN|SYLLABLE|JUNGSEONG|CHARACTER|VOWEL SIGN|SARA)\s+(?:SMALL |CAPITAL |AI |SARA )?([A-Z]+)$")
+_NAMED = re.compile(
+    r"(?:LETTER|SIGN|SYLLABLE|JUNGSEONG|CHARACTER|VOWEL SIGN|SARA)\s+(?:SMALL |CAPITAL |AI |SARA )?([A-Z]+)$"
+)
 _CLASSES = {**dict.fromkeys("szcxj", "s"), **dict.fromkeys("ptkbdgqfvh", "t"), **dict.fromkeys("mnlw", "n"), "r": "r"}
 _VOWELS = "aeiouyöəæ"
 
@@ -51,7 +53,18 @@ _SHIFTS: dict[str, dict[str, str]] = {
     "ko": {"e": "æ", "y": "ə"},
     "es": {},
 }
-_GLIDES = {"en": 0.45, "pt": 0.3, "zh": 0.35, "yue": 0.4, "vi": 0.4, "th": 0.3, "pa": 0.2, "hi": 0.12, "es": 0.06, "ja": 0.0}
+_GLIDES = {
+    "en": 0.45,
+    "pt": 0.3,
+    "zh": 0.35,
+    "yue": 0.4,
+    "vi": 0.4,
+    "th": 0.3,
+    "pa": 0.2,
+    "hi": 0.12,
+    "es": 0.06,
+    "ja": 0.0,
+}
 
 
 def lines_of(lyrics: str, language: str) -> list[list[Syllable]]:

@@ -6,11 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.rendering.synth.styles.dance import EDM, POP
-from optimizer.rendering.synth.styles.desi import BHANGRA, BOLLYWOOD
-from optimizer.rendering.synth.styles.live import ACOUSTIC, CPOP, ROCK
+from optimizer.rendering.synth.styles.acoustic import ACOUSTIC
+from optimizer.rendering.synth.styles.bhangra import BHANGRA
+from optimizer.rendering.synth.styles.bollywood import BOLLYWOOD
+from optimizer.rendering.synth.styles.cpop import CPOP
+from optimizer.rendering.synth.styles.edm import EDM
+from optimizer.rendering.synth.styles.hip_hop import HIP_HOP
+from optimizer.rendering.synth.styles.latin import LATIN
+from optimizer.rendering.synth.styles.pop import POP
+from optimizer.rendering.synth.styles.rnb import RNB
+from optimizer.rendering.synth.styles.rock import ROCK
 from optimizer.rendering.synth.styles.style import Lane, Part, Style
-from optimizer.rendering.synth.styles.urban import HIP_HOP, LATIN, RNB
 
 __all__ = ["STYLES", "Lane", "Part", "Style", "choose"]
 

@@ -46,8 +46,10 @@ class Part:
     Attributes
     ----------
     voice : str
+        One voice, or several to choose from, separated by ``|``.
     role : str
-        ``bass``, ``chords``, ``strum``, ``pad``, ``arp``, ``lead``, ``counter``, ``riff``, ``drone``, ``power``.
+        ``bass``, ``chords``, ``strum``, ``pad``, ``arp``, ``lead``, ``counter``, ``riff``, ``drone``, ``power``,
+        ``shout``.
     rhythms : tuple of str
         Patterns to choose from; for ``lead`` a feeling of `melody.CELLS`; for ``pad`` and ``drone`` unused.
     centre : int
@@ -110,6 +112,8 @@ class Style:
         Level of the reverberation.
     drive : float
         Into the bus's soft clipping, dB.
+    tone : tuple of float
+        The mastering equalizer in dB: shelf below 110 Hz, bell at 2.5 kHz, shelf above 6 kHz.
     five : bool
         Whether tunes keep to five notes of the scale.
     """
@@ -133,3 +137,4 @@ class Style:
     wet: float = 0.5
     drive: float = 0.0
     five: bool = False
+    tone: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -69,6 +69,16 @@ def _riser(falling: bool, cue: Cue) -> Wave:
     return to_peak(np.stack(sides))
 
 
+def _crackle(cue: Cue) -> Wave:
+    """The dust of a record: rare clicks over a faint hiss."""
+    n = frames(cue.seconds)
+    dust = np.zeros(n, dtype=np.float32)
+    places = cue.rng.integers(0, n, max(1, round(14.0 * cue.seconds)))
+    dust[places] = cue.rng.uniform(-1.0, 1.0, len(places)).astype(np.float32)
+    clicks = to_peak(shape(dust, band_pass(3_000.0, 0.5)))
+    return clicks + np.float32(0.012) * shape(noise(n, cue.rng), low_pass(6_000.0))
+
+
 VOICES: dict[str, Voice] = {
     "hat": partial(_hat, 0.09, 0.022, 7_000.0, 0.12),
     "hat-tight": partial(_hat, 0.06, 0.012, 8_500.0, 0.08),
@@ -82,6 +92,7 @@ VOICES: dict[str, Voice] = {
     "maraca": partial(_shaker, 0.012, 0.018, 9_000.0),
     "guiro": partial(_shaker, 0.090, 0.020, 5_200.0),
     "tambourine": _tambourine,
+    "crackle": _crackle,
     "riser": partial(_riser, False),
     "downlifter": partial(_riser, True),
 }

@@ -11,7 +11,6 @@ from optimizer.rendering.synth.voices.shaping import fall, high_pass, hold, low_
 from optimizer.rendering.synth.voices.signals import (
     Wave,
     bank,
-    clock,
     frames,
     hertz,
     noise,
@@ -44,7 +43,9 @@ def _power(intervals: tuple[float, ...], drive: float, decay: float, muted: bool
         level = np.float32(1.0 / max(1e-6, float(np.max(np.abs(dry)))))
         hot = saturate(dry * level + np.float32(0.06), drive * (0.7 + 0.6 * cue.bright))
         cut = 1_600.0 if muted else 3_800.0 + 1_400.0 * cue.bright
-        sides.append(shape(hot, high_pass(85.0), peak(130.0, 1.4), peak(2_300.0, 1.6), low_pass(cut), low_pass(5_500.0)))
+        sides.append(
+            shape(hot, high_pass(85.0), peak(130.0, 1.4), peak(2_300.0, 1.6), low_pass(cut), low_pass(5_500.0))
+        )
     return to_power(np.stack(sides) * hold(n, seconds, 0.002, 60.0, 1.0, 0.018))
 
 
@@ -54,8 +55,7 @@ def _lead(drive: float, cue: Cue) -> Wave:
     tone = saw(n, vibrato(n, hz, 20.0, 5.6, 0.4, -70.0), 0.2)
     tone = saturate(shape(tone, low_pass(2_600.0)), drive)
     out = shape(tone, high_pass(200.0), peak(1_600.0, 1.5), low_pass(4_200.0 + 1_500.0 * cue.bright))
-    t = clock(n)
-    return to_power(out * hold(n, cue.seconds, 0.004, 1.2, 0.8, 0.05) * (1.0 + 0.0 * t[:n]).astype(np.float32))
+    return to_power(out * hold(n, cue.seconds, 0.004, 1.2, 0.8, 0.05))
 
 
 VOICES: dict[str, Voice] = {

@@ -17,8 +17,8 @@ def _bass_skin(low: float, decay: float, bend: float, time: float, slap: float, 
     t = clock(n)
     hz = hertz(fold_pitch(cue.pitch, low))
     turns = hz * (t + bend * time * (1.0 - np.exp(-t / time)))
-    body = np.sin(2.0 * np.pi * turns) + 0.35 * np.sin(4.0 * np.pi * turns) * np.exp(-t / (decay * 0.4))
-    body = saturate(body.astype(np.float32) * fall(n, decay), drive)
+    head = np.sin(2.0 * np.pi * turns) + 0.35 * np.sin(4.0 * np.pi * turns) * np.exp(-t / (decay * 0.4))
+    body = saturate(head.astype(np.float32) * fall(n, decay), drive)
     stick = shape(noise(n, cue.rng), band_pass(900.0 + 900.0 * cue.bright, 0.8)) * fall(n, 0.010)
     return to_peak(body + np.float32(slap) * stick)
 

@@ -8,8 +8,18 @@ import numpy as np
 
 from optimizer.rendering.synth.voices.cue import Cue, Voice
 from optimizer.rendering.synth.voices.shaping import band_pass, fall, hold, low_pass, shape, spread, to_peak, to_power
-from optimizer.rendering.synth.voices.signals import Wave, bank, clock, frames, hertz, noise, pulse, series, vibrato
-from optimizer.rendering.synth.voices.signals import glide_phase
+from optimizer.rendering.synth.voices.signals import (
+    Wave,
+    bank,
+    clock,
+    frames,
+    glide_phase,
+    hertz,
+    noise,
+    pulse,
+    series,
+    vibrato,
+)
 
 
 def _piano(hardness: float, cue: Cue) -> Wave:

@@ -95,7 +95,7 @@ def _brass(attack: float, cue: Cue) -> Wave:
     n = frames(cue.seconds + 0.12)
     source = saw(n, hz * 2.0 ** (-5.0 / 1200.0), 0.1) + saw(n, hz * 2.0 ** (5.0 / 1200.0), 0.6)
     t = clock(n)
-    opening = np.minimum(1.0, t / attack).astype(np.float32) * (0.6 + 0.4 * fall(n, 0.15))
+    opening = np.minimum(1.0, t / attack).astype(np.float32) * (np.float32(0.6) + np.float32(0.4) * fall(n, 0.15))
     dark = shape(source, low_pass(700.0), high_pass(120.0))
     light = shape(source, low_pass(2_600.0 + 3_000.0 * cue.bright), peak(1_500.0, 1.5), high_pass(120.0))
     return to_power((dark * (1.0 - opening) + light * opening) * hold(n, cue.seconds, attack, 0.4, 0.85, 0.05))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from scipy import fft
 
 from optimizer.rendering.synth.voices.signals import RATE, Wave, clock
 
-Response = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.complex128]]
+Response = Callable[[npt.NDArray[np.float64]], npt.NDArray[Any]]
 """Frequency response: Hz in, complex gain out. All are causal (analogue prototypes), so nothing rings ahead."""
 
 
@@ -96,7 +97,7 @@ def end_softly(wave: Wave, seconds: float = 0.006) -> Wave:
 
 def saturate(wave: Wave, drive: float) -> Wave:
     """Soft clipping; `drive` is the gain into the curve, the output stays within (-1, 1)."""
-    return np.tanh(np.float32(drive) * wave)
+    return np.asarray(np.tanh(np.float32(drive) * wave), dtype=np.float32)
 
 
 def to_peak(wave: Wave, level: float = 1.0) -> Wave:

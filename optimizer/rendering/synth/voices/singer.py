@@ -32,7 +32,9 @@ _WIDTHS = (90.0, 120.0, 180.0)
 _LEVELS = (1.0, 0.55, 0.28)
 
 
-def _weights(vowel: str, hz: float, count: int, tract: float, tilt: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _weights(
+    vowel: str, hz: float, count: int, tract: float, tilt: float
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Amplitude of each harmonic of `hz` under a vowel's formants [shape=(count,)]."""
     f = hz * np.arange(1, count + 1)
     total = np.zeros(count)
@@ -84,13 +86,30 @@ def _consonant(out: Wave, kind: str, cue: Cue) -> None:
     if kind == "s":
         short = min(n, frames(0.07))
         hiss = shape(noise(short, cue.rng), high_pass(4_500.0), low_pass(11_000.0))
-        out[:short] = out[:short] * np.linspace(0.0, 1.0, short, dtype=np.float32) + np.float32(0.5) * hiss * fall(short, 0.03)
+        out[:short] = out[:short] * np.linspace(0.0, 1.0, short, dtype=np.float32) + np.float32(0.5) * hiss * fall(
+            short, 0.03
+        )
     elif kind == "t":
         short = min(n, frames(0.03))
         out[:short] += np.float32(0.7) * shape(noise(short, cue.rng), band_pass(2_200.0, 0.6)) * fall(short, 0.006)
     elif kind == "r":
         short = min(n, frames(0.08))
         out[:short] *= (0.6 + 0.4 * np.cos(2.0 * np.pi * 25.0 * clock(short))).astype(np.float32)
+
+
+def _crowd(cue: Cue) -> Wave:
+    """Five people shouting one syllable, not quite together [shape=(2, n)]."""
+    n = frames(cue.seconds + 0.2)
+    sides = np.zeros((2, n), dtype=np.float32)
+    for person in range(5):
+        late = frames(float(cue.rng.uniform(0.0, 0.03)))
+        tract = float(cue.rng.uniform(0.88, 1.12))
+        cents = float(cue.rng.uniform(-0.25, 0.25))
+        own = Cue(cue.pitch + cents + (12.0 if person == 4 else 0.0), cue.seconds, cue.bright, cue.rng, "t|o|i")
+        voice = _sing(tract, 0.05, 0.0, -160.0, 0.25, own)
+        length = min(len(voice), n - late)
+        sides[person % 2, late : late + length] += voice[:length]
+    return to_power(spread(sides[0], sides[1], 0.8))
 
 
 def _choir(tract: float, cue: Cue) -> Wave:
@@ -125,6 +144,7 @@ VOICES: dict[str, Voice] = {
     "singer-raga": partial(_sing, 1.02, 0.28, 26.0, -170.0, 0.05),
     "singer-shout": partial(_sing, 0.98, 0.10, 8.0, -120.0, 0.08),
     "rapper": partial(_sing, 0.90, 0.25, 0.0, 120.0, 0.10),
+    "crowd": _crowd,
     "choir": partial(_choir, 1.0),
     "chop": _chop,
 }

@@ -1,0 +1,147 @@
+"""Latin: dembow, congas, nylon guitars."""
+
+from __future__ import annotations
+
+from optimizer.rendering.synth.styles.style import Lane, Part, Style
+
+_DEMBOW = ("...x..x....x..x.",)
+
+LATIN = (
+    Style(
+        "latin",
+        "perreo",
+        ("reggaeton", "perreo", "dembow", "club", "swaggering", "air-horn", "sweaty"),
+        95,
+        0.70,
+        "latin",
+        (
+            Lane("kick-club", ("X...X...X...X...",), 0.5, when="ivco", metre="kick"),
+            Lane("snare-tight", _DEMBOW, -2.0, when="ivbco", metre="snare"),
+            Lane("timbale", ("..............xx", "......x.......x."), -9.0, 0.3, "vc", 0.8, room=0.15),
+            Lane("hat", ("x.x.x.x.x.x.x.x.",), -16.0, -0.2, "vbco", metre="hat"),
+            Lane("shaker", ("xoxoxoxoxoxoxoxo",), -19.0, 0.4, "c", 0.8),
+        ),
+        (
+            Part("bass-round", "bass", ("r--r--r-r--r--r-", "r--r--f-r--r--r-"), 31, -1.0, when="vbco", room=0.0),
+            Part(
+                "pluck", "riff", ("x..x..x.x..x..x.", "x.xx..x.x.xx..x."), 69, -9.0, 0.15, "ivbco", room=0.25, echo=0.25
+            ),
+            Part("stab-deep", "chords", ("...x..x....x..x.",), 60, -14.0, -0.2, "vc", room=0.25),
+            Part("pad-dark", "pad", (), 57, -19.0, when="ivbck"),
+            Part("lead-square", "lead", ("push",), 74, -16.0, 0.1, "ic", room=0.3, front=True),
+        ),
+        fill=("timbale", "snare-tight"),
+        singer="singer-low",
+        song="talk",
+        register=58,
+        duck=0.3,
+        hall=1.0,
+        wet=0.3,
+        drive=2.0,
+    ),
+    Style(
+        "latin",
+        "latin-pop",
+        ("pop", "sunny", "nylon", "conga", "trumpet", "romantic", "salsa", "bachata", "seaside"),
+        100,
+        0.60,
+        "latin",
+        (
+            Lane("kick-soft", ("X...X...X...X...", "X.....x.X.....x."), -2.0, when="vco", metre="kick"),
+            Lane("rim", ("...x..x....x..x.", "x..x..x...x.x..."), -10.0, 0.2, "vbco", room=0.15),
+            Lane("conga-open", ("......xx......xx", "..x...xx..x...xx"), -7.0, -0.3, "vbc", room=0.12),
+            Lane("conga-slap", ("....x.......x...",), -9.0, -0.2, "vbc"),
+            Lane("bongo-high", ("x.xxx.x.x.xxx.x.", "x.xox.xxx.xox.xx"), -13.0, 0.4, "ivbc"),
+            Lane("shaker", ("xoxoxoxoxoxoxoxo", "x.xxx.xxx.xxx.xx"), -17.0, 0.3, "ivbco", metre="hat"),
+            Lane("clap-dry", ("....x.......x...",), -12.0, when="c", metre="snare"),
+        ),
+        (
+            Part(
+                "bass-finger",
+                "bass",
+                ("r-----f-..r---f-", "r--r--f-r--r--a-", "..r---f-u-------"),
+                34,
+                -3.0,
+                when="vbco",
+                room=0.0,
+            ),
+            Part("nylon", "arp", ("x-xx-xx-x-xx-xx-", "x.xxx.xxx.xxx.xx"), 66, -7.0, -0.3, "ivbcko", room=0.2),
+            Part("piano", "chords", ("x..x..x..x..x.x.", "x.xx.xx..xx.xx.x"), 67, -14.0, 0.2, "c", 0.8, room=0.2),
+            Part("brass", "counter", (), 70, -15.0, 0.2, "c", room=0.3),
+            Part("nylon", "lead", ("push",), 72, -7.0, 0.2, "ivc", room=0.25, front=True),
+        ),
+        fill=("bongo-high", "conga-open", "timbale"),
+        singer="singer-high",
+        song="push",
+        register=66,
+        hall=1.2,
+        wet=0.4,
+        drive=0.5,
+    ),
+    Style(
+        "latin",
+        "latin-trap",
+        ("trap", "dark", "808", "deadpan", "eerie", "piano", "shadows"),
+        95,
+        0.52,
+        "dark",
+        (
+            Lane(
+                "kick-trap", ("X.....x...x.....", "X..x......x.....", "X......x..x....."), 0.0, when="vco", metre="kick"
+            ),
+            Lane("snare-trap", ("....X.......X...",), -3.0, when="vco", metre="snare"),
+            Lane(
+                "hat-tight",
+                ("x.x.x.xxx.x.xxxx", "xxx.x.x.xxx.xxxx", "x.xxx.x.x.x.xxxx"),
+                -12.0,
+                0.2,
+                "ivbco",
+                metre="hat",
+            ),
+            Lane("timbale", ("...x..x....x..x.",), -17.0, 0.3, "c", 0.6, room=0.2),
+        ),
+        (
+            Part("808", "bass", ("r-----r---r-----", "r--r------r---u-"), 31, -1.0, when="vbco", room=0.0),
+            Part("piano", "riff", ("x--x--x-x--x--x-", "x---x-x---x-x---"), 67, -9.0, 0.1, "ivbcko", room=0.35),
+            Part("choir", "pad", (), 60, -18.0, when="ibck", room=0.5),
+        ),
+        fill=("snare-roll",),
+        singer="singer-low",
+        song="talk",
+        register=56,
+        duck=0.3,
+        hall=1.6,
+        wet=0.4,
+        drive=1.5,
+    ),
+    Style(
+        "latin",
+        "dancehall",
+        ("dancehall", "tropical", "steel-drum", "flute", "riddim", "breezy", "island"),
+        102,
+        0.66,
+        "folk",
+        (
+            Lane("kick-house", ("X...X...X...X...", "X..x..x.X..x..x."), 0.0, when="ivco", metre="kick"),
+            Lane("snare-tight", ("...x..x....x..x.", "......x.......x."), -4.0, when="vbco", metre="snare"),
+            Lane("block", ("x..x..x...x..x..", "..x..x....x..x.."), -13.0, 0.4, "ivbc"),
+            Lane("shaker", ("xoxoxoxoxoxoxoxo",), -16.0, -0.3, "ivbco", metre="hat"),
+            Lane("hat-open", ("..x...x...x...x.",), -18.0, 0.1, "c"),
+        ),
+        (
+            Part("bass-round", "bass", ("r--r--r-r-f-..u-", "r--r..r-r--r..f-"), 33, -2.0, when="vbco", room=0.0),
+            Part("stab-deep", "chords", ("..x...x...x...x.",), 64, -11.0, -0.2, "ivbco", room=0.2),
+            Part("kalimba", "lead", ("push",), 76, -6.0, 0.2, "ivc", room=0.25, front=True),
+            Part("flute", "counter", (), 79, -15.0, -0.2, "c", 0.8, room=0.35),
+            Part("marimba", "riff", ("x..x..x.x..x..x.",), 72, -12.0, 0.35, "ivc", room=0.25),
+        ),
+        fill=("timbale", "bongo-high"),
+        singer="singer-low",
+        song="push",
+        register=62,
+        duck=0.2,
+        hall=1.1,
+        wet=0.35,
+        drive=1.0,
+    ),
+)
