@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,69 @@ def jury_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("jury") / "A2_mert_only.pt"
     torch.save(make_head((32, 24, 16, 8, 4), 2).state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint as laion/larger_clap_music is laid out, of some hundred kilobytes."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("clap") / "model"
+    words = ["<s>", "<pad>", "</s>", "<unk>", "bright", "bhangra", "with", "dhol", "calm", "piano"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+        model_max_length=30,
+    ).save_pretrained(str(folder))  # fmt: skip
+    text = {
+        "vocab_size": len(words), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 32, "max_position_embeddings": 40, "projection_dim": 8,
+    }  # fmt: skip
+    audio = {
+        "depths": [1, 1], "num_attention_heads": [1, 2], "patch_embeds_hidden_size": 8, "hidden_size": 16,
+        "num_hidden_layers": 2, "spec_size": 256, "window_size": 8, "num_mel_bins": 64, "projection_dim": 8,
+    }  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8))
+        for name, parameter in model.named_parameters():
+            if (name.endswith("weight") and parameter.ndim > 1) or name.endswith("bias"):
+                torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(str(folder))
+    ClapFeatureExtractor(feature_size=64, truncation="rand_trunc", padding="repeatpad").save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def audiobox_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkpoint of the authors' own class, its encoder shrunk for as long as the tests run."""
+    import torch
+
+    sizes = {
+        "encoder_layers": 2, "encoder_embed_dim": 16, "encoder_ffn_embed_dim": 32, "encoder_attention_heads": 2,
+        "conv_feature_layers": "[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2", "conv_pos": 16, "conv_pos_groups": 1,
+    }  # fmt: skip
+    scale = {axis: {"mean": 5.0 + place, "std": 1.5} for place, axis in enumerate(("CE", "CU", "PC", "PQ"))}
+    folder = tmp_path_factory.mktemp("audiobox") / "model"
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        with warnings.catch_warnings():
+            # It builds on a torch function that is to go.
+            warnings.simplefilter("ignore", FutureWarning)
+            from audiobox_aesthetics.model import aes
+
+            for word, value in sizes.items():
+                patch.setattr(aes.DEFAULT_AUDIO_CFG, word, value)
+            torch.manual_seed(2)
+            model = aes.AesMultiOutput(nth_layer=3, target_transform=scale)
+        for axis in scale:
+            torch.nn.init.normal_(model.proj_layer[axis][-1].weight, std=1.0)
+        # The library's own way to write a checkpoint folder.
+        model.save_pretrained(str(folder))
+        yield folder
 
 
 def chord_samples(seconds: float, rate: int = 44_100, channels: int = 1, seed: int = 0) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,14 +53,15 @@ def read_tensors(path: Path, *, next_step: str | None = None) -> dict[str, Any]:
         else:
             found = _load_pickle(path)
     except pickle.UnpicklingError as error:
-        text = str(error)
-        if "weights_only" in text or "Unsupported global" in text or "GLOBAL" in text:
+        # Torch's own message recommends to load the file without the safeguard; it must not reach the user.
+        wanted = re.search(r"GLOBAL (\S+)", str(error))
+        if wanted:
             raise CheckpointError(
-                f"{path} holds more than tensors and is refused: {_first_line(text)}", next_step=next_step
+                f"{path} is refused: it holds more than tensors and would run {wanted[1]}.", next_step=next_step
             ) from error
-        raise _damaged(path, size, error, next_step) from error
+        raise _damaged(path, size, "it does not read as tensors", next_step) from error
     except Exception as error:  # each format raises its own kinds, none of which callers know
-        raise _damaged(path, size, error, next_step) from error
+        raise _damaged(path, size, _first_line(str(error)) or type(error).__name__, next_step) from error
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not found or not all(torch.is_tensor(value) for value in found.values()):
@@ -72,7 +75,10 @@ def _load_pickle(path: Path) -> Any:
     with path.open("rb") as stream:
         zipped = stream.read(4) == b"PK\x03\x04"
     # Only the zip format can be memory-mapped; files older than torch 1.6 are not zips.
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    with warnings.catch_warnings():
+        # It warns of pickles of another protocol, and then says so again in its error.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
 
 
 def check_keys(
@@ -135,12 +141,9 @@ def _renamed(missing: list[str], extra: list[str]) -> str:
     return ""
 
 
-def _damaged(path: Path, size: int, error: Exception, next_step: str | None) -> CheckpointError:
-    return CheckpointError(
-        f"{path} ({size:,} bytes) is truncated or damaged: {_first_line(str(error)) or type(error).__name__}",
-        next_step=next_step,
-    )
+def _damaged(path: Path, size: int, why: str, next_step: str | None) -> CheckpointError:
+    return CheckpointError(f"{path} ({size:,} bytes) is truncated or damaged: {why}.", next_step=next_step)
 
 
 def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0][:200]
+    return text.strip().partition("\n")[0][:200].rstrip(".")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from optimizer.scoring import Scorer, open_scorer, prepare
 from optimizer.scoring.acoustic import AcousticScorer
-from optimizer.scoring.base import Scorer
 
-SCORERS = ["acoustic"]
+SCORERS = ["acoustic", "banger", "whole_song", "panel", "clap", "audiobox"]
 
 RATE = 24_000
 
@@ -26,6 +26,35 @@ def acoustic() -> Scorer:
     scorer = AcousticScorer()
     scorer.load({})
     return scorer
+
+
+@pytest.fixture(scope="module")
+def banger(mert_folder: Path, head_file: Path) -> Scorer:
+    """A head on MERT; the first 30 s."""
+    return open_scorer(prepare("banger", {"encoder": mert_folder, "head": head_file}))
+
+
+@pytest.fixture(scope="module")
+def whole_song(mert_folder: Path, jury_file: Path) -> Scorer:
+    """Another head on all of the song, in half precision."""
+    options = {"encoder": mert_folder, "head": jury_file, "window": "all", "dtype": "bfloat16"}
+    return open_scorer(prepare("tunejury", options))
+
+
+@pytest.fixture(scope="module")
+def panel(mert_folder: Path, head_file: Path, jury_file: Path) -> Scorer:
+    options = {"encoder": mert_folder, "head": head_file}
+    return open_scorer(prepare(f"acoustic+banger:2+tunejury:{jury_file}:0.5", options))
+
+
+@pytest.fixture(scope="module")
+def clap(clap_folder: Path) -> Scorer:
+    return open_scorer(prepare("clap:bright bhangra with dhol", {"clap": clap_folder}))
+
+
+@pytest.fixture(scope="module")
+def audiobox(audiobox_folder: Path) -> Scorer:
+    return open_scorer(prepare("audiobox", {"audiobox": audiobox_folder}))
 
 
 @pytest.fixture(params=SCORERS)

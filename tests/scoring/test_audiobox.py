@@ -15,46 +15,7 @@ import torch
 
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError
 from optimizer.scoring import open_scorer, prepare
-
-SCALE = {axis: {"mean": 5.0 + place, "std": 1.5} for place, axis in enumerate(("CE", "CU", "PC", "PQ"))}
-
-
-def import_module_quietly() -> Any:
-    """Import the authors' model module; like its use, that warns of a torch function which is to go."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        from audiobox_aesthetics.model import aes
-    return aes
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_wavlm() -> Any:
-    """Shrink the encoder that the class builds for itself; only its sizes are changed."""
-    aes = import_module_quietly()
-    sizes = {
-        "encoder_layers": 2, "encoder_embed_dim": 16, "encoder_ffn_embed_dim": 32, "encoder_attention_heads": 2,
-        "conv_feature_layers": "[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2", "conv_pos": 16, "conv_pos_groups": 1,
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        for word, value in sizes.items():
-            patch.setattr(aes.DEFAULT_AUDIO_CFG, word, value)
-        yield
-
-
-@pytest.fixture(scope="module")
-def audiobox_folder(tmp_path_factory: pytest.TempPathFactory, small_wavlm: Any) -> Path:
-    from audiobox_aesthetics.model.aes import AesMultiOutput
-
-    folder = tmp_path_factory.mktemp("audiobox") / "model"
-    with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        torch.manual_seed(2)
-        model = AesMultiOutput(nth_layer=3, target_transform=SCALE)
-        for axis in SCALE:
-            torch.nn.init.normal_(model.proj_layer[axis][-1].weight, std=1.0)
-    # The library's own way to write a checkpoint folder.
-    model.save_pretrained(str(folder))
-    return folder
+from optimizer.scoring.audiobox import AXES
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +44,8 @@ def test_equals_the_authors_arrangement(
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         output = model({"wav": waves, "mask": masks})
-    for axis in SCALE:
-        values = output[axis] * SCALE[axis]["std"] + SCALE[axis]["mean"]
+    for axis in AXES:
+        values = output[axis] * model.target_transform[axis]["std"] + model.target_transform[axis]["mean"]
         expected = float((values * torch.tensor([10.0, 4.0])).sum() / 14.0)
         assert result["parts"][axis] == pytest.approx(expected, abs=1e-4)
     assert result["value"] == pytest.approx(np.clip(result["parts"]["PQ"], 0, 10))

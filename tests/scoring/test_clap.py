@@ -16,40 +16,6 @@ from optimizer.scoring import open_scorer, prepare
 
 
 @pytest.fixture(scope="module")
-def clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint as laion/larger_clap_music is laid out, of some hundred kilobytes."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("clap") / "model"
-    words = ["<s>", "<pad>", "</s>", "<unk>", "bright", "bhangra", "with", "dhol", "calm", "piano"]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>",
-        model_max_length=30,
-    ).save_pretrained(str(folder))  # fmt: skip
-    text = {
-        "vocab_size": len(words), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "intermediate_size": 32, "max_position_embeddings": 40, "projection_dim": 8,
-    }  # fmt: skip
-    audio = {
-        "depths": [1, 1], "num_attention_heads": [1, 2], "patch_embeds_hidden_size": 8, "hidden_size": 16,
-        "num_hidden_layers": 2, "spec_size": 256, "window_size": 8, "num_mel_bins": 64, "projection_dim": 8,
-    }  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8))
-        for name, parameter in model.named_parameters():
-            if (name.endswith("weight") and parameter.ndim > 1) or name.endswith("bias"):
-                torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(str(folder))
-    ClapFeatureExtractor(feature_size=64, truncation="rand_trunc", padding="repeatpad").save_pretrained(str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def clap(clap_folder: Path) -> Any:
     return open_scorer(prepare("clap:bright bhangra with dhol", {"clap": str(clap_folder)}))
 
