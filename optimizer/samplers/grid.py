@@ -20,7 +20,7 @@ STYLE = "style"
 BPM = "bpm"
 SEED = "seed"
 
-MANY = 3000
+MANY = 1500
 """Points of a genre above which proposals weigh a sample of them rather than all."""
 
 
@@ -47,13 +47,14 @@ class Factor:
         return {value: position for position, value in enumerate(self.values)}
 
     @cached_property
-    def scale(self) -> NDArray[np.float64]:
-        """Where each value lies: log2 of a positive number, else its position [shape=(values,)]."""
-        return np.array([self.place(value) for value in self.values])
+    def octaves(self) -> bool:
+        """Whether distances are counted in octaves, as those of BPMs are; otherwise in plain differences."""
+        return self.name == BPM and min(self.values) > 0
 
-    def place(self, value: Any) -> float:
-        """Return where a numeric value lies; octaves for positive numbers."""
-        return math.log2(value) if value > 0 and min(self.values) > 0 else float(value)
+    @cached_property
+    def scale(self) -> NDArray[np.float64]:
+        """Where each value of a numeric factor lies [shape=(values,)]."""
+        return np.array([math.log2(value) if self.octaves else float(value) for value in self.values])
 
 
 @dataclass(frozen=True)

@@ -1,107 +1,97 @@
-"""A conjugate Bayesian mixed model of one genre: main effects, two-way effects, a residual per combination, noise."""
+"""A conjugate Bayesian mixed model of the scores: effects of every parameter and pair, a part per combination, noise.
+
+A song of point ``x`` in genre ``g`` scores ``centre + f_g(x) + e``, with ``e ~ N(0, noise_g**2)`` and ``f_g`` a
+Gaussian process whose kernel is the sum of the effects' kernels (see `Effects`), all in units of ``noise_g**2``.
+Everything is in closed form given the effects' sizes; those are averaged over a short list (`SIZES`) by marginal
+likelihood. The formulas stand in docs/search.md.
+
+References
+----------
+.. [1] Rasmussen and Williams, "Gaussian Processes for Machine Learning", MIT Press, 2006, ch. 2 and 5.
+.. [2] Gelman et al., "Bayesian Data Analysis", 3rd ed., CRC Press, 2013, ch. 14 (conjugate noise) and 15 (shrinkage).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
+from optimizer.samplers.features import Array, Effects, Features, Indices, features_of
 from optimizer.samplers.grid import Block
 
-Array = NDArray[np.float64]
-
-MAIN = {"style": 0.35, "bpm": 0.12, "key": 0.20, "language": 0.15}
-OTHER = 0.25
-
-
-@dataclass(frozen=True)
-class Effects:
-    """Prior standard deviations of the effects, in units of the noise.
-
-    Attributes
-    ----------
-    main : mapping
-        By parameter; parameters that are not named have `OTHER`.
-    pair : float
-        Of each pair of parameters.
-    combo : float
-        Of what is particular to a combination.
-    intercept : float
-        Of the genre's mean about `Evidence.centre`.
-    """
-
-    main: Mapping[str, float] = field(default_factory=lambda: dict(MAIN))
-    pair: float = 0.18
-    combo: float = 0.30
-    intercept: float = 5.0
-    octaves: float = 0.25
+NOISE = 0.40
+"""Noise sd, in score points, where there is nothing to learn it from."""
+NOISE_SONGS = 6.0
+"""Songs that the first guess of the noise is worth."""
+GENRE_SD = 1.0
+"""Spread of the genres' means, in units of the noise."""
+VAGUE = 5.0
+"""The same where there is one genre: as good as flat."""
 
 
-def kernel(block: Block, effects: Effects, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
-    """Return prior covariances between points, in units of the noise variance [shape=(rows, columns)]."""
-    same = []
-    for position, factor in enumerate(block.factors):
-        if len(factor.values) == 1:
-            continue
-        left, right = rows[:, position], columns[:, position]
-        if factor.numeric:
-            gap = factor.scale[left][:, None] - factor.scale[right][None, :]
-            same.append((factor.name, np.exp(-0.5 * (gap / effects.octaves) ** 2)))
-        else:
-            same.append((factor.name, (left[:, None] == right[None, :]).astype(float)))
-    total = np.full((len(rows), len(columns)), effects.intercept**2)
-    combo = np.ones_like(total)
-    for position, (name, alike) in enumerate(same):
-        total += effects.main.get(name, OTHER) ** 2 * alike
-        combo *= alike
-        for _, other in same[:position]:
-            total += effects.pair**2 * alike * other
-    if len(same) > 1:
-        total += effects.combo**2 * combo
-    return total
+PUBLISHED = Effects()
+"""The sizes fitted to the 230 published songs (docs/search.md)."""
+ADDITIVE = Effects(style=0.63, bpm=0.28, key=0.42, language=0.2, other=0.4, pair=0.11, combo=0.11)
+INTERACTIVE = Effects(style=0.14, bpm=0.07, key=0.11, language=0.07, other=0.1, pair=0.35, combo=0.84)
+SIZES: tuple[tuple[Effects, float], ...] = (
+    (PUBLISHED, 0.0),
+    (PUBLISHED.scaled(0.5), -1.0),
+    (PUBLISHED.scaled(2.0), -1.0),
+    (ADDITIVE, -1.0),
+    (INTERACTIVE, -1.0),
+)
+"""Sizes to average over, each with the logarithm of its prior weight."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Scores of one genre, gathered by point.
+    """The songs of one genre, gathered by point.
 
     Attributes
     ----------
-    points : int array [shape=(distinct,)]
-    counts, means : float arrays [shape=(distinct,)]
+    points : int array [shape=(points,)]
+        Distinct indices into the block.
+    precision : float array [shape=(points,)]
+        What their songs are worth together, in songs.
+    means : float array [shape=(points,)]
+        Precision-weighted mean scores.
     spread : float
-        Sum of squares within points.
-    centre : float
-        Where scores lie before any is seen.
-    noise : float
-        Prior guess of the noise sd, worth `weight` songs.
-    weight : float
+        Sum of squares about those means, in units of the noise's share.
+    songs : int
     """
 
-    points: NDArray[np.int64]
-    counts: Array
+    points: Indices
+    precision: Array
     means: Array
     spread: float
-    centre: float
-    noise: float
-    weight: float = 6.0
+    songs: int
 
 
-def gather(points: NDArray[np.int64], values: Array, centre: float, noise: float, weight: float = 6.0) -> Evidence:
-    """Reduce songs to what the model needs."""
+def gather(points: Indices, values: Array, weights: Array | None = None) -> Evidence:
+    """Reduce songs to what the model needs of them.
+
+    Parameters
+    ----------
+    points : int array [shape=(songs,)]
+    values : float array [shape=(songs,)]
+    weights : float array [shape=(songs,)], optional
+        What each song is worth, at most 1.
+    """
+    weights = np.ones(len(values)) if weights is None else weights
     distinct, inverse = np.unique(points, return_inverse=True)
-    counts = np.bincount(inverse, minlength=len(distinct)).astype(float)
-    means = np.bincount(inverse, weights=values, minlength=len(distinct)) / np.maximum(counts, 1.0)
-    spread = float(((values - means[inverse]) ** 2).sum()) if len(values) else 0.0
-    return Evidence(distinct, counts, means, spread, centre, noise, weight)
+    precision = np.bincount(inverse, weights=weights, minlength=len(distinct))
+    sums = np.bincount(inverse, weights=weights * values, minlength=len(distinct))
+    means = sums / precision if len(distinct) else sums
+    spread = float((weights * (values - means[inverse]) ** 2).sum()) if len(values) else 0.0
+    return Evidence(distinct.astype(np.int64), precision.astype(float), means.astype(float), spread, len(values))
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """What is known of some points.
+class Belief:
+    """What is known of some points of one genre.
 
     Attributes
     ----------
@@ -118,41 +108,204 @@ class Posterior:
     noise: float
 
 
-def fit(
-    block: Block,
+@dataclass(frozen=True)
+class Solved:
+    """One genre under one size of effects and unit noise, for a centre that is not known yet.
+
+    Attributes
+    ----------
+    level, slope : float arrays [shape=(points,)]
+        The posterior mean is ``level + centre * slope``.
+    variance : float array [shape=(points,)]
+        In units of the noise variance.
+    squares : tuple of three floats
+        Generalised squares of the scores, of scores with ones, and of ones.
+    log_determinant : float
+        Of the scores' covariance.
+    """
+
+    level: Array
+    slope: Array
+    variance: Array
+    squares: tuple[float, float, float]
+    log_determinant: float
+
+
+def solve(
+    features: Features,
     effects: Effects,
+    intercept: float,
     evidence: Evidence,
-    candidates: NDArray[np.int64],
-    pending: NDArray[np.int64],
-) -> Posterior:
-    """Compute the posterior of `candidates`; `pending` songs count as returned at their mean."""
-    at = block.levels(candidates)
-    level = np.full(len(candidates), evidence.centre)
-    variance = np.diagonal(kernel(block, effects, at[:1], at[:1]))[0] * np.ones(len(candidates))
-    noise = evidence.noise
-    if len(evidence.points):
-        seen = block.levels(evidence.points)
-        root = cholesky(kernel(block, effects, seen, seen) + np.diag(1.0 / evidence.counts), lower=True)
-        across = kernel(block, effects, seen, at)
-        whitened = solve_triangular(root, evidence.means - evidence.centre, lower=True)
-        reduced = solve_triangular(root, across, lower=True)
-        level = level + whitened @ reduced
-        songs = evidence.counts.sum()
-        squares = evidence.weight * evidence.noise**2 + evidence.spread + float(whitened @ whitened)
-        noise = float(np.sqrt(squares / (evidence.weight + songs)))
-        if not len(pending):
-            variance = variance - (reduced**2).sum(axis=0)
-    if len(pending):
-        points, counts = _with_pending(evidence, pending)
-        seen = block.levels(points)
-        root = cholesky(kernel(block, effects, seen, seen) + np.diag(1.0 / counts), lower=True)
-        reduced = solve_triangular(root, kernel(block, effects, seen, at), lower=True)
-        variance = variance - (reduced**2).sum(axis=0)
-    return Posterior(level, noise * np.sqrt(np.maximum(variance, 1e-12)), noise)
+    at: Indices,
+    pending: Indices,
+    spread: bool = True,
+) -> Solved:
+    """Solve one genre's linear model for unit noise.
+
+    With prior variances ``W`` of the coefficients, ``c`` of a combination's own part and ``D = c + 1 / precision``,
+    the scores have covariance ``F W F' + D``. It is inverted as it stands where points are fewer than columns, else
+    by way of ``A = 1 / W + F' / D F``. A point's own part is then its share ``s = c / D`` of what is left there.
+    """
+    prior = features.variances(effects, intercept)
+    own = effects.combo**2 if features.has_combos else 0.0
+    rows = features.rows(at)
+    seen = features.rows(evidence.points)
+    residual = own + 1.0 / evidence.precision
+    sides = np.column_stack([evidence.means, np.ones(len(evidence.means))])
+    fitted, variance, squares, determinant = _regress(rows, seen, prior, residual, sides, spread)
+    share = np.zeros(len(at))
+    where, found = _where(at, evidence.points)
+    share[where] = own / residual[found]
+    fitted *= (1.0 - share)[:, None]
+    fitted[where] += share[where, None] * sides[found]
+    if len(pending) and spread:
+        points, precision = _with_pending(evidence, pending)
+        residual = own + 1.0 / precision
+        _, variance, _, _ = _regress(rows, features.rows(points), prior, residual, np.zeros((len(points), 0)), True)
+        where, found = _where(at, points)
+        share[where] = own / residual[found]
+    total = (1.0 - share) ** 2 * variance + own * (1.0 - share)
+    packed = (float(squares[0, 0]), float(squares[0, 1]), float(squares[1, 1]))
+    return Solved(fitted[:, 0], 1.0 - fitted[:, 1], total, packed, determinant)
 
 
-def _with_pending(evidence: Evidence, pending: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
-    everywhere = np.concatenate([evidence.points, pending])
-    counts = np.concatenate([evidence.counts, np.ones(len(pending))])
-    points, inverse = np.unique(everywhere, return_inverse=True)
-    return points.astype(np.int64), np.bincount(inverse, weights=counts, minlength=len(points)).astype(float)
+def _regress(
+    rows: Array, seen: Array, prior: Array, residual: Array, sides: Array, spread: bool
+) -> tuple[Array, Array, Array, float]:
+    """Return fits at `rows` for each side, their variance, the generalised squares of the sides, and log det."""
+    variance = np.zeros(len(rows))
+    if len(seen) <= len(prior):
+        weighted = seen * prior
+        covariance = weighted @ seen.T
+        covariance[np.diag_indices_from(covariance)] += residual
+        root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        whitened = solve_triangular(root, sides, lower=True, check_finite=False)
+        coefficients = weighted.T @ solve_triangular(root, whitened, lower=True, trans=1, check_finite=False)
+        if spread:
+            reduced = solve_triangular(root, weighted @ rows.T, lower=True, check_finite=False)
+            variance = np.square(rows) @ prior - np.einsum("ij,ij->j", reduced, reduced)
+        determinant = 2.0 * float(np.log(np.diagonal(root)).sum())
+        return rows @ coefficients, variance, whitened.T @ whitened, determinant
+    scaled = seen / residual[:, None]
+    information = scaled.T @ seen
+    information[np.diag_indices_from(information)] += 1.0 / prior
+    root = cholesky(information, lower=True, overwrite_a=True, check_finite=False)
+    whitened = solve_triangular(root, scaled.T @ sides, lower=True, check_finite=False)
+    coefficients = solve_triangular(root, whitened, lower=True, trans=1, check_finite=False)
+    if spread:
+        reduced = solve_triangular(root, rows.T, lower=True, check_finite=False)
+        variance = np.einsum("ij,ij->j", reduced, reduced)
+    squares = sides.T @ (sides / residual[:, None]) - whitened.T @ whitened
+    determinant = 2.0 * float(np.log(np.diagonal(root)).sum())
+    determinant += float(np.log(prior).sum() + np.log(residual).sum())
+    return rows @ coefficients, variance, squares, determinant
+
+
+def _where(at: Indices, points: Indices) -> tuple[Indices, Indices]:
+    """Return which of `at` are among the sorted `points`, and where there."""
+    if not len(points):
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing
+    found = np.minimum(np.searchsorted(points, at), len(points) - 1)
+    where = np.flatnonzero(points[found] == at)
+    return where, found[where]
+
+
+def _with_pending(evidence: Evidence, pending: Indices) -> tuple[Indices, Array]:
+    points, inverse = np.unique(np.concatenate([evidence.points, pending]), return_inverse=True)
+    weights = np.concatenate([evidence.precision, np.ones(len(pending))])
+    return points.astype(np.int64), np.bincount(inverse, weights=weights).astype(float)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model's settings.
+
+    Attributes
+    ----------
+    sizes : sequence of (Effects, float)
+        Sizes of effects to average over, with the logarithms of their prior weights.
+    noise : float
+        First guess of the noise sd.
+    noise_songs : float
+        Songs that guess is worth; also what the pooled noise is worth to each of several genres.
+    """
+
+    sizes: Sequence[tuple[Effects, float]] = SIZES
+    noise: float = NOISE
+    noise_songs: float = NOISE_SONGS
+
+    def believe(
+        self,
+        blocks: Sequence[Block],
+        evidence: Sequence[Evidence],
+        at: Sequence[Indices],
+        pending: Sequence[Indices] | None = None,
+        *,
+        spread: bool = True,
+    ) -> tuple[list[Belief], Array]:
+        """Compute what is known of the points `at` of each block.
+
+        Parameters
+        ----------
+        blocks : sequence of Block
+            All genres of the study; they share the sizes of effects, the centre, and (partly) the noise.
+        evidence : sequence of Evidence
+            One per block.
+        at : sequence of int arrays
+            Points to judge, per block.
+        pending : sequence of int arrays, optional
+            Points of songs in the making, per block; they count as returned at their mean.
+        spread : bool
+            Whether standard deviations are wanted; they cost more than all else.
+
+        Returns
+        -------
+        beliefs : list of Belief
+            One per block.
+        weights : float array [shape=(sizes,)]
+            Posterior weights of `sizes`.
+        """
+        intercept = GENRE_SD if len(blocks) > 1 else VAGUE
+        waiting = pending if pending is not None else [np.zeros(0, dtype=np.int64)] * len(blocks)
+        features = [features_of(block) for block in blocks]
+        songs = np.array([own.songs for own in evidence])
+        centre_guess = _mean_of(evidence)
+        means, variances, noises, logs = [], [], [], []
+        for effects, log_weight in self.sizes:
+            solved = [
+                solve(own_features, effects, intercept, own, points, asked, spread)
+                for own_features, own, points, asked in zip(features, evidence, at, waiting, strict=True)
+            ]
+            squares = np.array([one.squares for one in solved])
+            within = np.array([own.spread for own in evidence])
+            centre = (squares[:, 1].sum() + 0.5 * centre_guess) / (squares[:, 2].sum() + 0.5)
+            left = np.maximum(squares[:, 0] - 2 * centre * squares[:, 1] + centre**2 * squares[:, 2] + within, 0.0)
+            guess = self.noise_songs * self.noise**2
+            pooled = (guess + left.sum()) / (self.noise_songs + songs.sum())
+            noise = (self.noise_songs * pooled + left) / (self.noise_songs + songs) if len(blocks) > 1 else [pooled]
+            means.append([one.level + centre * one.slope for one in solved])
+            variances.append([np.maximum(one.variance, 1e-12) * own for one, own in zip(solved, noise, strict=True)])
+            noises.append(np.asarray(noise))
+            determinant = sum(one.log_determinant for one in solved)
+            logs.append(log_weight - 0.5 * determinant - 0.5 * (self.noise_songs + songs.sum()) * np.log(pooled))
+        weights = np.exp(np.array(logs) - max(logs))
+        weights = weights / weights.sum()
+        beliefs = []
+        for number in range(len(blocks)):
+            mean = sum((w * own[number] for w, own in zip(weights, means, strict=True)), np.zeros(len(at[number])))
+            variance = sum(
+                (
+                    w * (var[number] + (own[number] - mean) ** 2)
+                    for w, own, var in zip(weights, means, variances, strict=True)
+                ),
+                np.zeros(len(at[number])),
+            )
+            noise_sd = float(np.sqrt(weights @ np.array([own[number] for own in noises])))
+            beliefs.append(Belief(mean, np.sqrt(variance), noise_sd))
+        return beliefs, weights
+
+
+def _mean_of(evidence: Sequence[Evidence]) -> float:
+    precision = sum(float(own.precision.sum()) for own in evidence)
+    return sum(float(own.precision @ own.means) for own in evidence) / precision if precision else 0.0

@@ -1,26 +1,29 @@
-"""From a history to the next point, without Optuna: the sweep first, then the upper confidence bound of the model."""
+"""From a history to the next point, without Optuna: the sweep first, then the model's most promising point."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.errors import UsageError
+from optimizer.errors import UsageError, did_you_mean
+from optimizer.samplers.acquisition import promise, tail, width
+from optimizer.samplers.features import Array, Indices
 from optimizer.samplers.grid import Grid
-from optimizer.samplers.model import Effects, fit, gather
+from optimizer.samplers.model import Belief, Model
 from optimizer.samplers.observation import History, Observation
+from optimizer.samplers.record import Gathered, gather_history
 from optimizer.samplers.seeds import derive_seed
 from optimizer.samplers.sweep import matching_blocks, matching_points, sweep_point
 
-NOISE = 0.40
-WIDTH = 2.0
-GENRE_SD = 0.40
 GOALS = ("best", "average")
+GENRE_SWEEP = 2
+"""Songs per genre before genres compete."""
+COVER = 5
+"""Songs of the sweep within one genre; more of them cost, fewer gain nothing (docs/search.md)."""
 
 Phase = Literal["sweep", "refine"]
 
@@ -52,13 +55,14 @@ class Policy:
     n_trials : int or None
         Songs the study shall have in total.
     explore : int or None
-        Songs of the sweep; None chooses by the size of the grid.
+        Songs of the sweep; None chooses by the grid.
     goal : {"best", "average"}
         Songs as good as possible, or recipes as good as possible.
     per_genre : bool
         Spread the budget evenly over the genres.
     prior : sequence of Observation
         Songs of earlier studies of the same objective.
+    model : Model
     """
 
     grid: Grid
@@ -68,72 +72,87 @@ class Policy:
     goal: str = "best"
     per_genre: bool = False
     prior: Sequence[Observation] = ()
+    model: Model = field(default_factory=Model)
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
-            raise UsageError(f"goal {self.goal!r} is not known: best or average.")
+            raise UsageError(f"goal {self.goal!r} is not known: best or average.{did_you_mean(self.goal, GOALS)}")
 
     @property
     def sweep_songs(self) -> int:
         """Songs of the sweep."""
-        if self.explore is not None:
-            return self.explore
-        return default_explore(self.grid, self.n_trials)
-
-    def propose(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
-        """Return the next point after the sweep."""
-        blocks = matching_blocks(self.grid, fixed)
-        gathered = self._gather(history)
-        best: tuple[float, int, int] | None = None
-        everything = np.concatenate([values for _, values, _ in gathered])
-        centre = float(np.mean(everything)) if len(everything) else 0.0
-        if self.per_genre and self.grid.several:
-            begun = [len(points) + len(pending) for points, _, pending in gathered]
-            blocks = [min(blocks, key=lambda block: (begun[block], block))]
-        left = max((self.n_trials or 2 * history.begun) - history.begun, 1)
-        for number in blocks:
-            points, values, pending = gathered[number]
-            block = self.grid.blocks[number]
-            scored = sorted(set(points.tolist()), key=lambda point: -values[points == point].mean())
-            at = matching_points(block, block.candidates(history.number, self.seed, scored), fixed)
-            effects = Effects(intercept=GENRE_SD / NOISE if self.grid.several else 5.0)
-            posterior = fit(block, effects, gather(points, values, centre, NOISE), at, pending)
-            index = posterior.mean + WIDTH * posterior.sd
-            if self.grid.several and self.goal == "best":
-                index = index + 0.8 * math.sqrt(2 * math.log(left + 1)) * posterior.noise
-            jitter = np.random.default_rng(derive_seed(self.seed, "ties", history.number, number)).random(len(at))
-            index = index + 1e-7 * max(posterior.noise, 1e-9) * jitter
-            top = int(np.argmax(index))
-            if best is None or index[top] > best[0]:
-                best = (float(index[top]), number, int(at[top]))
-        assert best is not None
-        return Proposal(self.grid.blocks[best[1]].point(best[2]), "refine")
+        return default_explore(self.grid, self.n_trials) if self.explore is None else self.explore
 
     def sweep(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
-        """Return the next point of the sweep."""
+        """Return the next point of the sweep; it depends on what was asked and what failed, not on scores."""
         return Proposal(sweep_point(self.grid, history, self.seed, fixed=fixed), "sweep")
 
-    def _gather(self, history: History) -> list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]]:
-        points: list[list[int]] = [[] for _ in self.grid.blocks]
-        values: list[list[float]] = [[] for _ in self.grid.blocks]
-        pending: list[list[int]] = [[] for _ in self.grid.blocks]
-        for observation in [*self.prior, *history.observations]:
-            place = self.grid.find(observation.params)
-            if place is not None:
-                points[place[0]].append(place[1])
-                values[place[0]].append(observation.value)
-        for params in history.pending:
-            place = self.grid.find(params)
-            if place is not None:
-                pending[place[0]].append(place[1])
-        return [
-            (np.array(own, dtype=np.int64), np.array(scores, dtype=float), np.array(waiting, dtype=np.int64))
-            for own, scores, waiting in zip(points, values, pending, strict=True)
-        ]
+    def propose(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
+        """Return the next point after the sweep.
+
+        Parameters
+        ----------
+        history : History
+        fixed : mapping, optional
+            Values that are settled already.
+        """
+        gathered = gather_history(self.grid, history, self.prior, self.model)
+        number, index = self._most_promising(history, gathered, fixed)
+        return Proposal(self.grid.blocks[number].point(index), "refine")
+
+    def next(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
+        """Return the next point of whichever phase it is."""
+        phase = self.sweep if history.begun < self.sweep_songs else self.propose
+        return phase(history, fixed)
+
+    def _most_promising(self, history: History, gathered: Gathered, fixed: Mapping[str, Any] | None) -> tuple[int, int]:
+        among = matching_blocks(self.grid, fixed)
+        if self.per_genre and len(among) > 1:
+            among = [min(among, key=lambda number: (gathered.begun[number], number))]
+        at = self._candidates(history, gathered, among, fixed)
+        beliefs, _ = gathered.model.believe(self.grid.blocks, gathered.evidence, at, gathered.pending)
+        wide = width(history.begun, self.n_trials)
+        competing = len(among) > 1 and self.goal == "best"
+        left = (self.n_trials if self.n_trials is not None else 2 * history.begun) - history.begun
+        best: tuple[float, int, int] | None = None
+        for number in among:
+            worth = promise(beliefs[number], wide, tail(left) if competing else 0.0)
+            top = int(np.argmax(worth + self._ties(history.number, number, at[number], beliefs[number])))
+            if best is None or worth[top] > best[0]:
+                best = (float(worth[top]), number, int(at[number][top]))
+        assert best is not None
+        return best[1], best[2]
+
+    def _candidates(
+        self, history: History, gathered: Gathered, among: Sequence[int], fixed: Mapping[str, Any] | None
+    ) -> list[Indices]:
+        """Return the points to weigh in each block; none in those that cannot be chosen."""
+        found: list[NDArray[np.int64]] = []
+        for number, block in enumerate(self.grid.blocks):
+            if number not in among:
+                found.append(np.zeros(0, dtype=np.int64))
+                continue
+            own = gathered.evidence[number]
+            keep = own.points[np.argsort(-own.means, kind="stable")].tolist()
+            points = matching_points(block, block.candidates(history.number, self.seed, keep), fixed)
+            broken = gathered.broken[number]
+            working = points[~np.isin(points, list(broken))] if broken else points
+            found.append(working if len(working) else points)
+        return found
+
+    def _ties(self, number: int, block: int, at: Indices, belief: Belief) -> Array:
+        # Points that nothing tells apart yet: a seeded choice, so large that rounding in another order of sums or on
+        # another machine does not change it, so small that it decides nothing else.
+        random = np.random.default_rng(derive_seed(self.seed, "ties", number, block))
+        return 1e-6 * max(belief.noise, 1e-9) * random.random(len(at))
+
+    def with_songs(self, n_trials: int | None) -> Policy:
+        """Return the same policy for another total."""
+        return replace(self, n_trials=n_trials)
 
 
 def default_explore(grid: Grid, n_trials: int | None) -> int:
-    """Return how many songs the sweep takes: two per genre, or enough of one genre to meet every value."""
-    songs = 2 * len(grid.blocks) if grid.several else min(max(grid.blocks[0].shape, default=1), 8)
+    """Return how many songs the sweep takes: two per genre, or a few of one genre that meet its values."""
+    songs = GENRE_SWEEP * len(grid.blocks) if grid.several else min(COVER, max(grid.blocks[0].shape, default=1))
     songs = min(songs, grid.size)
     return songs if n_trials is None else min(songs, n_trials)
