@@ -46,8 +46,8 @@ class Scores(Protocol):
     def start(self) -> None:
         """Load the model."""
 
-    def score(self, paths: Sequence[Path]) -> list[Score | AttemptFailed]:
-        """Judge masters."""
+    def score(self, paths: Sequence[Path], captions: Sequence[str | None] | None = None) -> list[Score | AttemptFailed]:
+        """Judge masters; `captions` are told to a scorer whose ``captioned`` is true."""
 
     def kill(self) -> None:
         """End the child at once."""
@@ -341,7 +341,10 @@ class Loop:
 
         def judge() -> Score:
             begun = time.perf_counter()
-            result = self._scorer.score([path])[0]
+            if getattr(self._scorer, "captioned", False):
+                result = self._scorer.score([path], [flight.pending.recipe.caption])[0]
+            else:
+                result = self._scorer.score([path])[0]
             flight.timings |= {"wait": round(begun - ready, 4), "score": round(time.perf_counter() - begun, 4)}
             if isinstance(result, AttemptFailed):
                 raise result

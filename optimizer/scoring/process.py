@@ -99,8 +99,19 @@ class ScorerProcess:
             raise
         self._loaded_once = True
 
-    def score(self, paths: Sequence[Path]) -> list[Score | AttemptFailed]:
+    @property
+    def captioned(self) -> bool:
+        """Whether `score` should be told what each song was asked to be."""
+        return self.spec.captioned
+
+    def score(self, paths: Sequence[Path], captions: Sequence[str | None] | None = None) -> list[Score | AttemptFailed]:
         """Judge files; a child that fails over them is replaced and asked once more.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+        captions : sequence of str or None, optional
+            What each was asked to be, for a scorer that is `captioned`.
 
         Returns
         -------
@@ -113,7 +124,9 @@ class ScorerProcess:
             try:
                 self.start()
                 assert self._worker is not None
-                asked = {"paths": [str(path.absolute()) for path in paths]}
+                asked: dict[str, Any] = {"paths": [str(path.absolute()) for path in paths]}
+                if captions is not None:
+                    asked["captions"] = list(captions)
                 results = self._worker.call("score", asked, deadline=DEADLINE * len(paths))
                 if not isinstance(results, list) or len(results) != len(paths):
                     self.close()

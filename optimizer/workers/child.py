@@ -121,7 +121,9 @@ def _answer(served: Any, request: dict[str, Any]) -> dict[str, Any]:
             check = getattr(served, "check", None)
             result = [] if check is None else check(arguments["recipes"])
         elif name == "score":
-            result = served.score([Path(path) for path in arguments["paths"]])
+            paths, captions = [Path(path) for path in arguments["paths"]], arguments.get("captions")
+            told = captions is not None and hasattr(served, "score_captioned")
+            result = served.score_captioned(paths, captions) if told else served.score(paths)
         else:
             raise ValueError(f"there is no call {name!r}")
         return {"id": request["id"], "ok": True, "result": result}
