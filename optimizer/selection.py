@@ -225,7 +225,7 @@ def best(
             next_step="Leave --diversity out, or take a scorer that gives embeddings, such as acoustic or banger.",
         )
     places = {song: row for row, song in enumerate(found)}
-    raw = np.array([found[song] for song in found], dtype=np.float64).reshape(len(found), -1)
+    raw = np.array(list(found.values()), dtype=np.float64) if found else np.zeros((0, 1))
     unit, compared = _unit(raw), _unit(standardise(raw))
     threshold = duplicate_threshold if found else None
     if found and threshold is None:

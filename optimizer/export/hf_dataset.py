@@ -57,7 +57,7 @@ def row(track: Track, playlist: Playlist) -> dict[str, Any]:
     scorer = playlist.studies.get(song.study, {}).get("scorer", {})
     return {
         "file_name": track.file,
-        "title": track.title,
+        "title": clean(track.title),
         "genre": clean(recipe.genre),
         "style": clean(recipe.style),
         "caption": clean(recipe.caption),
@@ -72,9 +72,9 @@ def row(track: Track, playlist: Playlist) -> dict[str, Any]:
         "expected": song.expected,
         "shrunken": song.shrunken,
         **{f"{PART}{name}": value for name, value in sorted(song.parts.items())},
-        "scorer": str(scorer.get("name", "unknown")),
-        "engine": track.engine,
-        "model_revision": track.revision,
+        "scorer": clean(str(scorer.get("name", "unknown"))),
+        "engine": clean(track.engine),
+        "model_revision": clean(track.revision),
         "study": clean(song.study),
         "trial": song.number,
         "phase": song.phase,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from optimizer.export.names import clean
 from optimizer.export.playlist import Playlist, Track
 from optimizer.runs import write_atomic
 
@@ -32,16 +33,16 @@ def write_json(playlist: Playlist, folder: Path) -> Path:
 
 
 def row(track: Track) -> dict[str, Any]:
-    """Return a song's columns, JSON types."""
+    """Return a song's columns, JSON types; text is cleaned, ``recipes.json`` has it as it was."""
     song, recipe = track.song, track.song.recipe
     return {
         "position": track.position,
-        "title": track.title,
-        "study": song.study,
+        "title": clean(track.title),
+        "study": clean(song.study),
         "trial": song.number,
         "phase": song.phase,
-        "genre": recipe.genre,
-        "style": recipe.style,
+        "genre": clean(recipe.genre),
+        "style": clean(recipe.style),
         "bpm": recipe.bpm,
         "key": recipe.key,
         "camelot": track.camelot,
@@ -55,12 +56,12 @@ def row(track: Track) -> dict[str, Any]:
         "seconds": round(track.seconds, 3),
         "gain_db": track.gain_db,
         "loudness_lufs": track.loudness,
-        "engine": track.engine,
-        "model_revision": track.revision,
+        "engine": clean(track.engine),
+        "model_revision": clean(track.revision),
         "file": track.file,
         "sha256": track.sha256 or None,
         "recipe_digest": recipe.digest,
-        "caption": recipe.caption,
+        "caption": clean(recipe.caption),
     }
 
 

@@ -15,7 +15,7 @@ def test_csv_reads_back(playlist, tmp_path):
     assert [row["trial"] for row in rows] == ["0", "1"]
     wanted = {"bpm": "105", "key": "E minor", "camelot": "9A", "part_pulse": "4.5", "gain_db": "-1.5"}
     assert rows[1] | wanted == rows[1]
-    assert rows[0]["caption"] == playlist.tracks[0].song.recipe.caption
+    assert rows[0]["caption"] == 'Dhol & "tumbi" <b> ਨੱਚੋ | é'
     assert rows[0]["expected"] == ""
 
 
