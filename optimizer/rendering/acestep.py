@@ -399,6 +399,7 @@ class AceStep:
         decoded = time.perf_counter()
         # Floats keep what the parent's gates look for: NaN, silence and overshoot would not survive integers.
         soundfile.write(out, audio, int(self.pipe.sample_rate), format="WAV", subtype="FLOAT")
+        written = time.perf_counter()
         del result
         release_memory(self.device)
         memory = memory_figures(self.device)
@@ -410,7 +411,7 @@ class AceStep:
             "timings": {
                 "denoise": denoised - started,
                 "decode": decoded - denoised,
-                "write": time.perf_counter() - decoded,
+                "write": written - decoded,
             },
             "memory": memory,
             "recycle": self._growth.reason(memory),
