@@ -194,7 +194,8 @@ class Renderer:
                 failure.attempts = attempts  # type: ignore[attr-defined]
                 raise
             self._songs += 1
-            if self._recycle is not None and self._songs >= self._recycle:
+            # Only the engine can see what it holds on an accelerator; the supervisor bounds resident memory alone.
+            if clip.info.get("recycle") or (self._recycle is not None and self._songs >= self._recycle):
                 self._drop()
             return Clip(clip.path, clip.sha256, clip.sample_rate, clip.duration, {**clip.info, "attempts": attempts})
 

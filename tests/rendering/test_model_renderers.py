@@ -182,6 +182,29 @@ def test_rate_is_held_against_the_pipelines_own(probe: Renderer, song: Recipe, t
     assert not (tmp_path / "a.flac").exists()
 
 
+GROWING = """
+import numpy, soundfile
+
+class Growing:
+    def load(self, config):
+        self.songs = 0
+
+    def render(self, recipe, out):
+        self.songs += 1
+        wave = numpy.sin(numpy.arange(16000) / 7)
+        soundfile.write(out, wave, 8000)
+        return {"songs": self.songs, "recycle": "device memory grew" if self.songs == 2 else None}
+"""
+
+
+def test_engine_that_outgrew_its_device_is_replaced(make: Make, song: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "growing.py").write_text(GROWING)
+    renderer = make(EngineSpec("growing", f"{tmp_path / 'growing.py'}:Growing", "1"))
+    counts = [renderer.render(song, tmp_path / "a.flac").info["songs"] for _ in range(4)]
+    assert counts == [1, 2, 1, 2]
+    assert renderer.render(song, tmp_path / "a.flac").info["attempts"] == 1
+
+
 def test_musicgen_through_the_same_door(tiny_musicgen: Path, make: Make, song: Recipe, tmp_path: Path) -> None:
     renderer = make(described(musicgen, tiny_musicgen))
     first = renderer.render(song, tmp_path / "a.flac")
