@@ -1,0 +1,218 @@
+"""The policies that benchmarks/search.py compares; each spends a world's songs one by one."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+from landscape import World
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution
+
+from optimizer.samplers.grid import Grid
+from optimizer.samplers.observation import History, Observation
+from optimizer.samplers.policy import Policy
+
+Array = NDArray[np.float64]
+TEMPI = (84, 96, 110, 124, 138, 152, 160, 168, 176, 184)
+
+
+@dataclass
+class Field:
+    """A world being searched: gives the score of any recipe's next take.
+
+    Attributes
+    ----------
+    world : World
+    scores : float array [shape=(genres, recipes, takes)]
+    tempi : sequence of sequences of int
+        BPMs of each genre.
+    """
+
+    world: World
+    scores: Array
+    tempi: list[list[int]]
+
+    def __post_init__(self) -> None:
+        self.shape = self.world.surface.shape[1:]
+        self.genres = self.world.surface.shape[0]
+        self.taken = np.zeros(self.scores.shape[:2], dtype=int)
+        self.asked: list[tuple[int, int]] = []
+        self.heard: list[float] = []
+
+    def song(self, genre: int, recipe: int) -> float:
+        """Make a song and return its score."""
+        score = float(self.scores[genre, recipe, self.taken[genre, recipe] % self.scores.shape[2]])
+        self.taken[genre, recipe] += 1
+        self.asked.append((genre, recipe))
+        self.heard.append(score)
+        return score
+
+    def spaces(self) -> tuple[dict[str, tuple[object, ...]], dict[str, dict[str, tuple[object, ...]]] | None]:
+        """Return search space and subspaces as the samplers take them."""
+        styles, bpms, keys = self.shape
+        own = {
+            str(genre): {
+                "genre": (str(genre),),
+                "style": tuple(f"{genre}/{style}" for style in range(styles)),
+                "bpm": tuple(self.tempi[genre][:bpms]),
+                "key": tuple(f"key {key}" for key in range(keys)),
+            }
+            for genre in range(self.genres)
+        }
+        if self.genres == 1:
+            return {name: values for name, values in own["0"].items() if name != "genre"}, None
+        union = {name: tuple(dict.fromkeys(v for space in own.values() for v in space[name])) for name in own["0"]}
+        return union, own
+
+
+Runs = Callable[[Field, int, int], None]
+"""Given a field, how many songs, and a seed: spend them."""
+
+
+def random_recipes(field: Field, songs: int, seed: int) -> None:
+    """Draw every recipe at random."""
+    random = np.random.default_rng([seed, 11])
+    recipes = field.scores.shape[1]
+    for _ in range(songs):
+        field.song(int(random.integers(field.genres)), int(random.integers(recipes)))
+
+
+def grid(field: Field, songs: int, seed: int) -> None:
+    """Walk over the grid without repeats, the genres in turn."""
+    random = np.random.default_rng([seed, 12])
+    recipes = field.scores.shape[1]
+    orders = [random.permutation(recipes) for _ in range(field.genres)]
+    for number in range(songs):
+        genre, step = number % field.genres, number // field.genres
+        field.song(genre, int(orders[genre][step % recipes]))
+
+
+def recipe(field: Field, songs: int, seed: int) -> None:
+    """The published recipe: sweep at random, then draw from the values that looked best.
+
+    The sweep takes two thirds of the songs, 20 per genre at most. Then the three best genres by mean score; in each,
+    the two best styles, two best BPMs and three best keys, each judged by the mean of the songs that have them.
+    """
+    random = np.random.default_rng([seed, 13])
+    sweep = min(20 * field.genres, 2 * songs // 3)
+    grid(field, sweep, seed)
+    genres = np.array([genre for genre, _ in field.asked])
+    levels = np.array(np.unravel_index([point for _, point in field.asked], field.shape)).T
+    scores = np.array(field.heard)
+    best = sorted(set(genres.tolist()), key=lambda genre: -scores[genres == genre].mean())[:3]
+    liked = {
+        genre: [
+            sorted(
+                set(levels[genres == genre, column].tolist()),
+                key=lambda level: -scores[(genres == genre) & (levels[:, column] == level)].mean(),
+            )[:count]
+            for column, count in enumerate((2, 2, 3))
+        ]
+        for genre in best
+    }
+    for _ in range(songs - sweep):
+        genre = best[random.integers(len(best))]
+        point = tuple(values[random.integers(len(values))] for values in liked[genre])
+        field.song(genre, int(np.ravel_multi_index(point, field.shape)))
+
+
+def oracle(field: Field, songs: int, seed: int) -> None:
+    """Know the surface and the noise, and spend every song on the recipe with the best upper end."""
+    reach = math.sqrt(2 * math.log(songs + 1)) if field.genres > 1 else 0.0
+    worth = field.world.surface.reshape(field.genres, -1) + reach * field.world.noise[:, None]
+    genre, point = np.unravel_index(int(worth.argmax()), worth.shape)
+    for _ in range(songs):
+        field.song(int(genre), int(point))
+
+
+def ours(field: Field, songs: int, seed: int) -> None:
+    """`TopKSampler`'s policy, without the storage between (tests/samplers proves that both propose the same)."""
+    space, subspaces = field.spaces()
+    policy = Policy(Grid(space, subspaces), seed, songs)
+    observations: list[Observation] = []
+    for number in range(songs):
+        params = policy.next(History(number, tuple(observations))).params
+        place = policy.grid.find(params)
+        assert place is not None
+        observations.append(Observation(params, field.song(*place), number))
+
+
+def with_optuna(factory: Callable[[int], optuna.samplers.BaseSampler]) -> Runs:
+    """Return the policy of an Optuna sampler on genre-and-style, BPM and key; all points of that space exist."""
+
+    def run(field: Field, songs: int, seed: int) -> None:
+        styles, bpms, keys = field.shape
+        space = {
+            "style": CategoricalDistribution([f"{g}/{s}" for g in range(field.genres) for s in range(styles)]),
+            "bpm": CategoricalDistribution(list(range(bpms))),
+            "key": CategoricalDistribution(list(range(keys))),
+        }
+        study = optuna.create_study(direction="maximize", sampler=factory(seed))
+        for _ in range(songs):
+            trial = study.ask(space)
+            genre, style = map(int, trial.params["style"].split("/"))
+            point = np.ravel_multi_index((style, trial.params["bpm"], trial.params["key"]), field.shape)
+            study.tell(trial, field.song(genre, int(point)))
+
+    return run
+
+
+def tpe(seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's default sampler as it comes."""
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def tuned_tpe(share: float) -> Callable[[int], optuna.samplers.BaseSampler]:
+    """Return TPE with the settings that won the published tuning: multivariate, wider gamma, 100 candidates."""
+
+    def make(seed: int) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.TPESampler(
+            seed=seed,
+            multivariate=True,
+            n_startup_trials=10,
+            gamma=lambda n: math.ceil(share * n),
+            n_ei_candidates=100,
+        )
+
+    return make
+
+
+def gp(seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's Gaussian process."""
+    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
+
+
+def nsga2(seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's genetic algorithm."""
+    return optuna.samplers.NSGAIISampler(seed=seed, population_size=50)
+
+
+KNOWS_LENGTH = ("ours", "recipe", "oracle")
+"""Policies whose songs depend on how many there will be; the others' first songs are those of a shorter run."""
+
+
+def policies(genres: int) -> dict[str, Runs]:
+    """Return the policies by name, in the order of the table."""
+    return {
+        "random": random_recipes,
+        "grid": grid,
+        "recipe": recipe,
+        "nsga2": with_optuna(nsga2),
+        "tpe": with_optuna(tpe),
+        "tpe tuned": with_optuna(tuned_tpe(0.3 if genres == 1 else 0.2)),
+        "gp": with_optuna(gp),
+        "ours": ours,
+        "oracle": oracle,
+    }
+
+
+def timed(run: Runs, field: Field, songs: int, seed: int) -> float:
+    """Run a policy and return the processor seconds it took per song."""
+    begun = time.process_time()
+    run(field, songs, seed)
+    return (time.process_time() - begun) / songs
