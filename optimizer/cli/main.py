@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from optimizer.cli import best, export, optimize, rerender, rescore, score, setup, show, spaces, studies
+from optimizer.cli import best, doctor, export, optimize, rerender, rescore, score, setup, show, spaces, studies
 from optimizer.errors import Interrupted, OptimizeError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (optimize, best, export, rerender, rescore, score, setup, show, spaces, studies):
+for verb in (optimize, best, doctor, export, rerender, rescore, score, setup, show, spaces, studies):
     verb.register(app)
 
 
