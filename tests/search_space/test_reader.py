@@ -146,6 +146,7 @@ def test_a_missing_key_is_named(write, left_out: str) -> None:
         ("styles.1.caption", 5, ["styles[1].caption = 5"]),
         ("styles.1.caption", "x" * 513, ["styles[1].caption", "513", "512"]),
         ("styles.1.caption", "ਢੋਲ " * 40, ["styles[1].caption", "200 tokens", "BPM and key"]),
+        ("styles.1.caption", "x " * 201, ["styles[1].caption", "may need 201"]),
         ("styles.1.caption", "bell\u0007", ["styles[1].caption", "U+0007"]),
         ("styles.1.capton", "x", ["styles[1].capton", "Did you mean 'caption'?"]),
         ("styles.1.id", "Night Drive", ["styles[1].id = 'Night Drive'", "a-z and 0-9"]),
@@ -181,7 +182,9 @@ def test_a_bad_value_is_named_with_file_key_value_and_legal_form(write, path: st
     [
         ("bpm", [30, 300]),
         ("bpm", {"low": 30, "high": 300}),
-        ("styles.1.caption", ("ab " * 171)[:512]),
+        ("bpm", {"low": 91, "high": 101, "step": 10}),
+        ("styles.1.caption", "abc" * 170 + "de"),
+        ("styles.1.caption", "x " * 200),
         ("styles.1.id", "x" * 60),
         ("title", "x" * 1000),
         ("lyrics.en", "x" * 4096),
@@ -248,6 +251,11 @@ def test_a_file_that_is_not_toml_is_told_so(write, content: bytes, told: str) ->
         load_file(path)
     assert str(path) in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_a_file_of_one_mebibyte_is_read(write) -> None:
+    content = tomli_w.dumps(COMPLETE).encode()
+    assert load_file(write(content + b"#" * ((1 << 20) - len(content)))).size == 36
 
 
 def test_a_byte_order_mark_and_windows_lines_do_not_matter(write) -> None:

@@ -215,3 +215,19 @@ def test_a_range_counts_its_ends() -> None:
     assert len(ranged) == 3
     assert 90 in ranged and 96 in ranged
     assert not any(value in ranged for value in (87, 91, 99, "90", None))
+
+
+def test_a_range_stays_a_range_where_all_genres_have_the_same(grid: SearchSpace) -> None:
+    def several(*bpm: tuple[int, ...] | Range) -> SearchSpace:
+        genres = [dataclasses.replace(grid.genres[0], id=f"jazz-{index}", bpm=one) for index, one in enumerate(bpm)]
+        return SearchSpace("several", tuple(genres))
+
+    slow, fast = Range(60, 80, 10), Range(70, 90, 10)
+    assert several(slow).parameters()["bpm"] == slow
+    assert several(slow, slow).parameters()["bpm"] == slow
+    assert several(slow, slow).subspaces()["jazz-1"]["bpm"] == slow
+    assert several(fast, slow).parameters()["bpm"] == (60, 70, 80, 90)
+    assert several(fast, (65, 60)).parameters()["bpm"] == (60, 65, 70, 80, 90)
+    assert several(fast, slow).subspaces()["jazz-0"]["bpm"] == (70, 80, 90)
+    with pytest.raises(SpaceError, match=r"bpm 65 .*60 to 80 in steps of 10"):
+        several(slow).recipe({**next(several(slow).points()), "bpm": 65}, seed=1, duration=30)
