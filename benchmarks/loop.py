@@ -8,6 +8,7 @@ loop spends per trial on everything but rendering and scoring. The two ways alte
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -40,11 +41,20 @@ def straightforward(recipes: list[dict[str, object]]) -> float:
     return time.perf_counter() - began
 
 
-def loop(runs: Path, songs: int, workers: int, arguments: argparse.Namespace) -> float:
+def loop(runs: Path, songs: int, workers: int, arguments: argparse.Namespace, explore: int | None = None) -> float:
     """Seconds for a whole `optimize` command, start-up and all."""
     words = [
         *["--genre", arguments.genre, "--trials", songs, "--runs-dir", runs, "--workers", workers],
-        *["--renderer", "synth", "--scorer", "acoustic", "--duration", arguments.duration, "--explore", songs],
+        *[
+            "--renderer",
+            "synth",
+            "--scorer",
+            "acoustic",
+            "--duration",
+            arguments.duration,
+            "--explore",
+            songs if explore is None else explore,
+        ],
         *["--progress", "none", "--json"],
     ]
     began = time.perf_counter()
@@ -72,14 +82,14 @@ def main() -> None:
             songs = read_record(find_run(runs, arguments.genre)).songs
         theirs = straightforward([song.recipe.to_dict() for song in songs])
         ratios.append(theirs / ours)
+        # With one worker and no sweep each trial waits for the last one's score, so from one end to the next a trial
+        # takes its render, its score, and the program's own time.
         with tempfile.TemporaryDirectory() as folder:
-            loop(Path(folder), 8, 1, arguments)
+            loop(Path(folder), 10, 1, arguments, explore=0)
             alone = read_record(find_run(Path(folder), arguments.genre)).songs
-        # With one worker a trial waits for nobody, so what is left of its time is the program's own. The first trials
-        # wait for the models to load.
         overheads += [
-            song.timings["total"] - song.timings["render"] - song.timings["score"] - song.timings["wait"]
-            for song in alone[2:]
+            song.finished - before.finished - song.timings["render"] - song.timings["score"]
+            for before, song in itertools.pairwise(alone)
         ]
         print(
             f"round {turn + 1}: fresh process per song {60 * len(songs) / theirs:.1f} songs/min, "
