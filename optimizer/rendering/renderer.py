@@ -15,7 +15,8 @@ from optimizer import audio
 from optimizer.errors import AttemptFailed, BadAudio, OptimizeError, RenderFailed, StorageFull
 from optimizer.recipe import Recipe
 from optimizer.rendering.base import Clip, EngineSpec
-from optimizer.sandbox import Limits, Mechanism, select
+from optimizer.sandbox.mechanism import Mechanism, select
+from optimizer.sandbox.policy import Limits
 from optimizer.workers import Launch, Worker, clear_folder, python_launch
 
 ROOM = 1 << 20

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from optimizer.errors import AttemptFailed, OptimizeError, ScoreFailed
-from optimizer.sandbox import Limits, Mechanism, select
+from optimizer.sandbox.mechanism import Mechanism, select
+from optimizer.sandbox.policy import Limits
 from optimizer.scoring.base import Score, ScorerSpec
 from optimizer.workers import Worker, python_launch
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optimizer.sandbox import Limits, Mechanism, Policy, interpreter_paths, module_paths
+from optimizer.sandbox.mechanism import Mechanism
+from optimizer.sandbox.policy import Limits, Policy, interpreter_paths, module_paths
 from optimizer.workers.source import find_module
 
 _CHILD = Path(__file__).with_name("child.py")

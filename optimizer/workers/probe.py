@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.errors import OptimizeError
-from optimizer.sandbox import MODES, Limits, Mechanism, select
+from optimizer.sandbox.mechanism import MODES, Mechanism, select
+from optimizer.sandbox.policy import Limits
 from optimizer.workers.launch import python_launch
 from optimizer.workers.worker import Worker
 
