@@ -17,7 +17,7 @@ from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import guess_device, model_environment
 from optimizer.rendering.profiles import PROFILES, Profile, profile_named
-from optimizer.sandbox import interpreter_paths
+from optimizer.sandbox.policy import interpreter_paths
 
 if TYPE_CHECKING:
     from optimizer.rendering.registry import RenderOptions

@@ -76,7 +76,8 @@ def options() -> Callable[..., SimpleNamespace]:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[EngineSpec], Worker]]:
     """Return what starts a worker for an engine, confined as in life; its log is ``worker.log`` beside its scratch."""
-    from optimizer.sandbox import Limits, select
+    from optimizer.sandbox.mechanism import select
+    from optimizer.sandbox.policy import Limits
     from optimizer.workers.launch import python_launch
     from optimizer.workers.worker import Worker
 
