@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-PLAN = "plan_of"
-"""User attribute that names the trial whose plan a song replays; a song without it has a plan of its own."""
+PLAN_OF = "plan_of"
+"""User attribute that names the trial whose plan a song replays."""
+PLAN = "plan"
+"""User attribute of a song whose plan was kept."""
+TIMINGS = "timings"
 
 
 def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
@@ -47,11 +50,18 @@ def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
             if other.params:
                 pending.append(other.params)
         elif other.state == TrialState.COMPLETE and other.value is not None and math.isfinite(other.value):
-            plan = other.user_attrs.get(PLAN)
-            observations.append(Observation(other.params, sign * other.value, other.number, plan))
+            observations.append(_observation(other, sign * other.value))
         else:
             failed.append(other.params)
     return History(trial.number, observations, pending, failed)
+
+
+def _observation(trial: FrozenTrial, value: float) -> Observation:
+    attributes = trial.user_attrs
+    plan = attributes.get(PLAN_OF, trial.number if attributes.get(PLAN) else None)
+    timings = attributes.get(TIMINGS) or {}
+    seconds = [timings[stage] for stage in ("render", "score") if isinstance(timings.get(stage), int | float)]
+    return Observation(trial.params, value, trial.number, plan, seconds=sum(seconds) if seconds else None)
 
 
 def require_one_objective(study: Study) -> None:

@@ -59,8 +59,10 @@ class Evidence:
     means : float array [shape=(points,)]
         Precision-weighted mean scores.
     spread : float
-        Sum of squares about those means, in units of the noise's share.
+        Weighted sum of squares about those means.
     songs : int
+    log_determinant : float
+        Of the songs' noise, less that of the points' means; it tells shares of the plan apart.
     """
 
     points: Indices
@@ -68,10 +70,20 @@ class Evidence:
     means: Array
     spread: float
     songs: int
+    log_determinant: float = 0.0
 
 
-def gather(points: Indices, values: Array, weights: Array | None = None) -> Evidence:
+def gather(
+    points: Indices,
+    values: Array,
+    weights: Array | None = None,
+    plans: Sequence[int | str | None] | None = None,
+    plan_share: float = 0.0,
+) -> Evidence:
     """Reduce songs to what the model needs of them.
+
+    Songs of one plan share a part of their noise. It is integrated out: together they are worth
+    ``1 / (plan_share + (1 - plan_share) / songs)`` songs.
 
     Parameters
     ----------
@@ -79,14 +91,46 @@ def gather(points: Indices, values: Array, weights: Array | None = None) -> Evid
     values : float array [shape=(songs,)]
     weights : float array [shape=(songs,)], optional
         What each song is worth, at most 1.
+    plans : sequence [shape=(songs,)], optional
+        Plan of each song; None is a plan of its own.
+    plan_share : float
+        Share of the noise variance that belongs to the plan, 0 to less than 1.
     """
     weights = np.ones(len(values)) if weights is None else weights
+    spread = determinant = 0.0
+    songs = len(values)
+    if plan_share > 0.0 and plans is not None:
+        points, values, weights, spread, determinant = _by_plan(points, values, weights, plans, plan_share)
     distinct, inverse = np.unique(points, return_inverse=True)
-    precision = np.bincount(inverse, weights=weights, minlength=len(distinct))
-    sums = np.bincount(inverse, weights=weights * values, minlength=len(distinct))
+    precision = np.bincount(inverse, weights=weights, minlength=len(distinct)).astype(float)
+    sums = np.bincount(inverse, weights=weights * values, minlength=len(distinct)).astype(float)
     means = sums / precision if len(distinct) else sums
-    spread = float((weights * (values - means[inverse]) ** 2).sum()) if len(values) else 0.0
-    return Evidence(distinct.astype(np.int64), precision.astype(float), means.astype(float), spread, len(values))
+    if len(values):
+        spread += float((weights * (values - means[inverse]) ** 2).sum())
+        determinant += float(np.log(precision).sum() - np.log(weights).sum())
+    return Evidence(distinct.astype(np.int64), precision, means, spread, songs, determinant)
+
+
+def _by_plan(
+    points: Indices, values: Array, weights: Array, plans: Sequence[int | str | None], share: float
+) -> tuple[Indices, Array, Array, float, float]:
+    """Join the songs of each plan to one, of what they are worth together."""
+    order: dict[object, list[int]] = {}
+    for song, plan in enumerate(plans):
+        order.setdefault(("alone", song) if plan is None else (int(points[song]), plan), []).append(song)
+    members = list(order.values())
+    joined = np.empty((3, len(members)))
+    spread = determinant = 0.0
+    for row, songs in enumerate(members):
+        own = weights[songs]
+        total = own.sum()
+        mean = float(own @ values[songs] / total)
+        worth = total if len(songs) == 1 else 1.0 / (share + (1.0 - share) / total)
+        joined[:, row] = points[songs[0]], mean, worth
+        if len(songs) > 1:
+            spread += float(own @ (values[songs] - mean) ** 2) / (1.0 - share)
+            determinant += (len(songs) - 1) * float(np.log(1.0 - share)) + float(np.log(total))
+    return joined[0].astype(np.int64), joined[1], joined[2], spread, determinant
 
 
 @dataclass(frozen=True)
@@ -229,11 +273,14 @@ class Model:
         First guess of the noise sd.
     noise_songs : float
         Songs that guess is worth; also what the pooled noise is worth to each of several genres.
+    learned : bool
+        Whether the guess comes from other studies; otherwise it gives way to one by the scores' own spread.
     """
 
     sizes: Sequence[tuple[Effects, float]] = SIZES
     noise: float = NOISE
     noise_songs: float = NOISE_SONGS
+    learned: bool = False
 
     def believe(
         self,
@@ -266,12 +313,30 @@ class Model:
         weights : float array [shape=(sizes,)]
             Posterior weights of `sizes`.
         """
+        beliefs, logs = self._believe(blocks, evidence, at, pending, spread)
+        weights = np.exp(logs - logs.max())
+        return _mixed(beliefs, weights / weights.sum()), weights / weights.sum()
+
+    def log_likelihood(self, blocks: Sequence[Block], evidence: Sequence[Evidence], at: Sequence[Indices]) -> float:
+        """Return the logarithm of the scores' marginal likelihood, sizes and noise averaged over, up to a constant."""
+        _, logs = self._believe(blocks, evidence, at, None, False)
+        return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
+
+    def _believe(
+        self,
+        blocks: Sequence[Block],
+        evidence: Sequence[Evidence],
+        at: Sequence[Indices],
+        pending: Sequence[Indices] | None,
+        spread: bool,
+    ) -> tuple[list[list[Belief]], Array]:
+        """Return the beliefs under each size, and the logarithms of the sizes' posterior weights."""
         intercept = GENRE_SD if len(blocks) > 1 else VAGUE
         waiting = pending if pending is not None else [np.zeros(0, dtype=np.int64)] * len(blocks)
         features = [features_of(block) for block in blocks]
         songs = np.array([own.songs for own in evidence])
         centre_guess = _mean_of(evidence)
-        means, variances, noises, logs = [], [], [], []
+        beliefs, logs = [], []
         for effects, log_weight in self.sizes:
             solved = [
                 solve(own_features, effects, intercept, own, points, asked, spread)
@@ -284,26 +349,33 @@ class Model:
             guess = self.noise_songs * self.noise**2
             pooled = (guess + left.sum()) / (self.noise_songs + songs.sum())
             noise = (self.noise_songs * pooled + left) / (self.noise_songs + songs) if len(blocks) > 1 else [pooled]
-            means.append([one.level + centre * one.slope for one in solved])
-            variances.append([np.maximum(one.variance, 1e-12) * own for one, own in zip(solved, noise, strict=True)])
-            noises.append(np.asarray(noise))
-            determinant = sum(one.log_determinant for one in solved)
-            logs.append(log_weight - 0.5 * determinant - 0.5 * (self.noise_songs + songs.sum()) * np.log(pooled))
-        weights = np.exp(np.array(logs) - max(logs))
-        weights = weights / weights.sum()
-        beliefs = []
-        for number in range(len(blocks)):
-            mean = sum((w * own[number] for w, own in zip(weights, means, strict=True)), np.zeros(len(at[number])))
-            variance = sum(
-                (
-                    w * (var[number] + (own[number] - mean) ** 2)
-                    for w, own, var in zip(weights, means, variances, strict=True)
-                ),
-                np.zeros(len(at[number])),
+            beliefs.append(
+                [
+                    Belief(
+                        one.level + centre * one.slope,
+                        np.sqrt(np.maximum(one.variance, 1e-12) * own),
+                        float(np.sqrt(own)),
+                    )
+                    for one, own in zip(solved, noise, strict=True)
+                ]
             )
-            noise_sd = float(np.sqrt(weights @ np.array([own[number] for own in noises])))
-            beliefs.append(Belief(mean, np.sqrt(variance), noise_sd))
-        return beliefs, weights
+            determinant = sum(one.log_determinant for one in solved) + sum(own.log_determinant for own in evidence)
+            logs.append(log_weight - 0.5 * determinant - 0.5 * (self.noise_songs + songs.sum()) * np.log(pooled))
+        return beliefs, np.array(logs)
+
+
+def _mixed(beliefs: Sequence[Sequence[Belief]], weights: Array) -> list[Belief]:
+    """Average beliefs over the sizes of effects, by the law of total variance."""
+    if len(beliefs) == 1:
+        return list(beliefs[0])
+    mixed = []
+    for own in zip(*beliefs, strict=True):
+        means = np.stack([one.mean for one in own])
+        mean = weights @ means
+        variance = weights @ (np.stack([one.sd for one in own]) ** 2 + (means - mean) ** 2)
+        noise = float(np.sqrt(weights @ np.array([one.noise**2 for one in own])))
+        mixed.append(Belief(mean, np.sqrt(variance), noise))
+    return mixed
 
 
 def _mean_of(evidence: Sequence[Evidence]) -> float:

@@ -20,7 +20,10 @@ class Observation:
     number : int
         Trial number; negative for songs of earlier studies.
     plan : int, str or None
-        Identity of the plan that was rendered; songs of one plan are correlated. None where the engine has none.
+        Identity of the plan that was rendered, for songs of this study the trial it was made for; songs of one plan
+        are correlated. None where the engine has none.
+    seconds : float or None
+        What it took to render and score.
     genre : str or None
         Only where ``params`` do not name it.
     """
@@ -30,6 +33,7 @@ class Observation:
     number: int = -1
     plan: int | str | None = None
     genre: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from optimizer.samplers.observation import History, Observation
 from optimizer.samplers.record import Gathered, gather_history
 from optimizer.samplers.seeds import derive_seed
 from optimizer.samplers.sweep import matching_blocks, matching_points, sweep_point
+from optimizer.samplers.threads import one_thread
 
 GOALS = ("best", "average")
 GENRE_SWEEP = 2
@@ -96,8 +97,9 @@ class Policy:
         fixed : mapping, optional
             Values that are settled already.
         """
-        gathered = gather_history(self.grid, history, self.prior, self.model)
-        number, index = self._most_promising(history, gathered, fixed)
+        with one_thread():
+            gathered = gather_history(self.grid, history, self.prior, self.model)
+            number, index = self._most_promising(history, gathered, fixed)
         return Proposal(self.grid.blocks[number].point(index), "refine")
 
     def next(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ TYPICAL_NOISE = 0.8
 """Noise sd as a share of the scores' own sd, before anything else is known: sqrt(0.65)."""
 SIZE_SONGS = 150
 """Songs that the sizes of effects are learned from; later ones change them too little for what they cost."""
+PLAN_SHARES = np.array([0.02, 0.2, 0.4, 0.6, 0.8, 0.95])
+"""Shares of the noise that a plan may have."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Gathered:
 
     Attributes
     ----------
+    songs : list of Songs
+        By block.
     evidence : list of Evidence
         By block.
     pending : list of int arrays
@@ -40,13 +45,36 @@ class Gathered:
         Songs made or in the making, by block; earlier studies not counted.
     model : Model
         With noise and sizes fitted to the history.
+    plan_share : float
+        Share of the noise that belongs to the plan.
     """
 
+    songs: list[Songs]
     evidence: list[Evidence]
     pending: list[Indices]
     broken: list[set[int]]
     begun: list[int]
     model: Model
+    plan_share: float
+
+
+@dataclass(frozen=True)
+class Songs:
+    """The songs of one block, in the order of the history.
+
+    Attributes
+    ----------
+    points : int array [shape=(songs,)]
+    values : float array [shape=(songs,)]
+    plans : list of int, str or None
+    weights : float array [shape=(songs,)]
+        What each is worth; less than 1 for outliers.
+    """
+
+    points: Indices
+    values: Array
+    plans: list[int | str | None]
+    weights: Array
 
 
 def gather_history(grid: Grid, history: History, prior: Sequence[Observation], model: Model) -> Gathered:
@@ -62,86 +90,115 @@ def gather_history(grid: Grid, history: History, prior: Sequence[Observation], m
         Songs of earlier studies.
     model : Model
     """
-    blocks = len(grid.blocks)
-    points: list[list[int]] = [[] for _ in range(blocks)]
-    values: list[list[float]] = [[] for _ in range(blocks)]
-    own = [0] * blocks
+    found: list[list[Observation]] = [[] for _ in grid.blocks]
+    points: list[list[int]] = [[] for _ in grid.blocks]
     for observation in [*prior, *history.observations]:
         place = grid.find(observation.params)
         if place is not None:
             points[place[0]].append(place[1])
-            values[place[0]].append(observation.value)
-            own[place[0]] += observation.number >= 0
-    pending = _places(grid, [*history.pending])
-    failed = _places(grid, [*history.failed])
-    arrays = [(np.array(p, dtype=np.int64), np.array(v, dtype=float)) for p, v in zip(points, values, strict=True)]
-    fitted = scaled_to(model, np.concatenate([v for _, v in arrays]))
-    weights = outlier_weights(grid, arrays, fitted)
-    evidence = [gather(p, v, w) for (p, v), w in zip(arrays, weights, strict=True)]
+            found[place[0]].append(observation)
+    songs = [
+        Songs(
+            np.array(at, dtype=np.int64),
+            np.array([one.value for one in own], dtype=float),
+            [one.plan if one.number >= 0 or one.plan is None else f"prior {one.plan}" for one in own],
+            np.ones(len(own)),
+        )
+        for at, own in zip(points, found, strict=True)
+    ]
+    fitted = scaled_to(model, np.concatenate([own.values for own in songs]))
+    songs = without_outliers(grid, songs, fitted)
+    share = plan_share(grid, songs, fitted)
+    pending = [np.array(asked, dtype=np.int64) for asked in _places(grid, history.pending)]
+    failed = _places(grid, history.failed)
     return Gathered(
-        evidence,
-        [np.array(asked, dtype=np.int64) for asked in pending],
-        [_broken(asked, made.tolist()) for asked, (made, _) in zip(failed, arrays, strict=True)],
-        [count + len(asked) for count, asked in zip(own, pending, strict=True)],
-        with_sizes(grid, arrays, weights, fitted),
+        songs=songs,
+        evidence=[evidence_of(own, share) for own in songs],
+        pending=pending,
+        broken=[_broken(asked, own.points.tolist()) for asked, own in zip(failed, songs, strict=True)],
+        begun=[sum(one.number >= 0 for one in own) + len(asked) for own, asked in zip(found, pending, strict=True)],
+        model=with_sizes(grid, songs, share, fitted),
+        plan_share=share,
     )
+
+
+def evidence_of(songs: Songs, share: float = 0.0, part: slice = slice(None)) -> Evidence:
+    """Reduce a block's songs, or a part of them, to what the model needs."""
+    return gather(songs.points[part], songs.values[part], songs.weights[part], songs.plans[part], share)
 
 
 def scaled_to(model: Model, values: Array) -> Model:
     """Return the model with a first guess of the noise that fits the scale of the scores, whatever it is."""
-    if len(values) < 3:
+    if len(values) < 3 or model.learned:
         return model
     spread = float(np.std(values))
     least = 1e-9 * (1.0 + float(np.abs(values).max()))
     return replace(model, noise=max(TYPICAL_NOISE * spread, least), noise_songs=GUESS_SONGS)
 
 
-def outlier_weights(grid: Grid, songs: Sequence[tuple[Indices, Array]], model: Model) -> list[Array]:
-    """Return what each song is worth, 1 unless it lies far from what its neighbours say [shape=(songs,) per block].
+def without_outliers(grid: Grid, songs: Sequence[Songs], model: Model) -> list[Songs]:
+    """Return the songs with what each is worth: 1, unless it lies far from what its neighbours say.
 
-    Two rounds of iteratively reweighted fits with the published sizes; songs beyond `OUTLIER` noise sds count by the
-    squared ratio, the noise sd being the robust one of the residuals.
+    Iteratively reweighted fits with the published sizes: songs beyond `OUTLIER` noise sds of their point's mean count
+    by the squared ratio, the noise sd being the robust one of the residuals.
     """
-    weights = [np.ones(len(values)) for _, values in songs]
-    if sum(map(len, weights)) < ENOUGH:
-        return weights
+    weighed = list(songs)
+    total = sum(len(own.values) for own in songs)
+    if total < ENOUGH:
+        return weighed
     plain = replace(model, sizes=((PUBLISHED, 0.0),))
-    for _ in range(2):
-        evidence = [gather(points, values, own) for (points, values), own in zip(songs, weights, strict=True)]
+    for _ in range(2 if total <= SIZE_SONGS else 1):
+        evidence = [evidence_of(own) for own in weighed]
         at = [own.points for own in evidence]
         beliefs, _ = plain.believe(grid.blocks, evidence, at, spread=False)
-        residuals = [
-            values - belief.mean[np.searchsorted(own, points)]
-            for (points, values), own, belief in zip(songs, at, beliefs, strict=True)
+        relative = [
+            np.abs(own.values - belief.mean[np.searchsorted(points, own.points)]) / max(belief.noise, 1e-12)
+            for own, points, belief in zip(weighed, at, beliefs, strict=True)
         ]
-        relative = [one / max(belief.noise, 1e-12) for one, belief in zip(residuals, beliefs, strict=True)]
-        joined = np.abs(np.concatenate(relative))
+        joined = np.concatenate(relative)
         scale = max(1.4826 * float(np.median(joined)), 0.5 * float(np.sqrt(np.mean(joined**2))), 1e-12)
-        weights = [np.minimum(1.0, (OUTLIER * scale / np.maximum(np.abs(one), 1e-12)) ** 2) for one in relative]
-        if all(np.all(one == 1.0) for one in weights):
+        if joined.max() <= OUTLIER * scale:
             break
-    return weights
+        weighed = [
+            replace(own, weights=np.minimum(1.0, (OUTLIER * scale / np.maximum(one, 1e-12)) ** 2))
+            for own, one in zip(weighed, relative, strict=True)
+        ]
+    return weighed
 
 
-def with_sizes(grid: Grid, songs: Sequence[tuple[Indices, Array]], weights: Sequence[Array], model: Model) -> Model:
-    """Return the model with one size of effects, the likeliest, where songs are too many to average over all."""
-    if sum(len(values) for _, values in songs) <= SIZE_SONGS or len(model.sizes) == 1:
-        return model
-    share = SIZE_SONGS / sum(len(values) for _, values in songs)
-    first = [slice(0, int(np.ceil(share * len(values)))) for _, values in songs]
-    evidence = [
-        gather(points[part], values[part], own[part])
-        for (points, values), own, part in zip(songs, weights, first, strict=True)
+def plan_share(grid: Grid, songs: Sequence[Songs], model: Model) -> float:
+    """Return the share of the noise that belongs to the plan: its posterior mean over `PLAN_SHARES`, evenly likely.
+
+    0 while no plan has two songs: then it makes no difference.
+    """
+    named = [(row, plan) for row, own in enumerate(songs) for plan in own.plans if plan is not None]
+    if len(named) == len(set(named)):
+        return 0.0
+    plain = replace(model, sizes=((PUBLISHED, 0.0),))
+    nothing = [np.zeros(0, dtype=np.int64)] * len(grid.blocks)
+    likely = [
+        plain.log_likelihood(grid.blocks, [evidence_of(own, share) for own in songs], nothing) for share in PLAN_SHARES
     ]
+    weights = np.exp(np.array(likely) - max(likely))
+    return float(weights @ PLAN_SHARES / weights.sum())
+
+
+def with_sizes(grid: Grid, songs: Sequence[Songs], share: float, model: Model) -> Model:
+    """Return the model with one size of effects, the likeliest, where songs are too many to average over all."""
+    total = sum(len(own.values) for own in songs)
+    if total <= SIZE_SONGS or len(model.sizes) == 1:
+        return model
+    first = [slice(0, int(np.ceil(SIZE_SONGS / total * len(own.values)))) for own in songs]
+    evidence = [evidence_of(own, share, part) for own, part in zip(songs, first, strict=True)]
     nothing = [np.zeros(0, dtype=np.int64)] * len(grid.blocks)
     _, posterior = model.believe(grid.blocks, evidence, nothing, spread=False)
     return replace(model, sizes=((model.sizes[int(np.argmax(posterior))][0], 0.0),))
 
 
-def _places(grid: Grid, asked: Sequence[object]) -> list[list[int]]:
+def _places(grid: Grid, asked: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in grid.blocks]
     for params in asked:
-        place = grid.find(params)  # type: ignore[arg-type]
+        place = grid.find(params)
         if place is not None:
             found[place[0]].append(place[1])
     return found
