@@ -58,10 +58,13 @@ def compose(recipe: Mapping[str, Any]) -> Sheet:
     _write_harmony(sheet, chance)
     _write_tunes(sheet, words)
     bar_seconds = STEPS[sheet.metre] * 0.25 * sheet.beat
-    count = max(1, math.ceil(duration / bar_seconds - 1e-6))
+    whole = duration / bar_seconds
+    count = max(1, math.ceil(whole - 1e-6))
+    # A last bar that is cut short becomes the final chord, with the bar before it if there is hardly any of it.
+    ringing = count > 2 and count - whole > 0.1
+    if ringing and count - whole > 0.65:
+        count -= 1
     bars = plan(count, sheet.energy, stream("form", *name))
-    # A last bar that is cut short becomes the final chord.
-    ringing = count > 2 and count * bar_seconds - duration > 0.2 * bar_seconds
     _write_bars(sheet, bars, words, ringing)
     return sheet
 

@@ -84,7 +84,7 @@ class Kit:
         start = sheet.at(number, stroke.step)
         if lane.voice.startswith("kick") and start < sheet.length:
             sheet.kicks.append(start)
-        swell = 0.35 + 0.65 * (bar.place + stroke.step / sheet.steps) / bar.size if lane.when == "b" else 1.0
+        swell = 0.5 + 0.5 * (bar.place + stroke.step / sheet.steps) / bar.size if lane.when == "b" else 1.0
         level = stroke.force * swell * (0.7 + 0.3 * sheet.energy)
         variant = (number * sheet.steps + stroke.step) % _VARIANTS if stroke.length == 1 else number
         seconds = 0.1 if stroke.length == 1 else sheet.seconds(stroke.length)
@@ -113,7 +113,7 @@ class Kit:
         """Noise rising through a build, and the hit and the falling noise where the chorus begins."""
         sheet = self.sheet
         length = sheet.seconds(sheet.steps * bar.size)
-        rise = Lane("riser", (), -9.0, room=0.1)
+        rise = Lane("riser", (), -7.0, room=0.1)
         sheet.add(sheet.at(number, 0), ("riser", 36.0, length, 0.5, 0, ""), 1.0, rise, 0)
         drop = sheet.at(number + bar.size, 0)
         low = Lane("impact", (), -9.0, room=0.1)

@@ -58,7 +58,7 @@ def plan(bars: int, energy: float, rng: np.random.Generator) -> list[Bar]:
     if bars <= 5:
         sections = [("c", bars)]
     elif bars <= 9:
-        sections = [("v" if hurry < 0.7 else "b", 2), ("c", bars - 2)]
+        sections = [("v", 2), ("c", bars - 2)]
     elif bars <= 26:
         sections = _short(bars, hurry, rng)
     else:
@@ -73,7 +73,7 @@ def plan(bars: int, energy: float, rng: np.random.Generator) -> list[Bar]:
 
 def _short(bars: int, hurry: float, rng: np.random.Generator) -> list[tuple[str, int]]:
     if hurry > 0.75:
-        opening = [[("b", 2)], [("i", 2), ("b", 2)], [("c", 4), ("b", 2)]][int(rng.integers(3))]
+        opening = [[("v", 2), ("b", 2)], [("i", 2), ("b", 2)], [("c", 4), ("b", 2)]][int(rng.integers(3))]
     elif hurry > 0.4:
         opening = [[("i", 2), ("v", 4)], [("v", 4), ("b", 2)], [("c", 4), ("v", 4)]][int(rng.integers(3))]
     else:

@@ -47,16 +47,18 @@ def impulse(seconds: float) -> Wave:
 
 def duck(kicks: list[int], start: int, size: int, depth: float, seconds: float) -> Wave:
     """Gain that drops at each kick and recovers over `seconds` [shape=(size,)]."""
-    since = np.full(size, 1e9)
-    for kick in kicks:
-        if kick < start + size and kick + 2.0 * seconds * RATE > start:
-            begin = max(0, kick - start)
-            since[begin:] = np.arange(begin + start - kick, size + start - kick) / RATE
-    place = np.minimum(1.0, since / seconds)
-    # Three milliseconds on the way down keep the drop from clicking.
-    onset = np.minimum(1.0, since / 0.003)
+    since = np.arange(round(seconds * RATE)) / RATE
+    place = since / seconds
     recovered = place * place * (3.0 - 2.0 * place)
-    return (1.0 - depth * (1.0 - recovered) * onset).astype(np.float32)
+    # Three milliseconds on the way down keep the drop from clicking.
+    dip = (1.0 - depth * (1.0 - recovered) * np.minimum(1.0, since / 0.003)).astype(np.float32)
+    gain = np.ones(size, dtype=np.float32)
+    for kick in kicks:
+        begin, end = max(kick, start), min(kick + len(dip), start + size)
+        if begin < end:
+            span = gain[begin - start : end - start]
+            np.minimum(span, dip[begin - kick : end - kick], out=span)
+    return gain
 
 
 def _lay(target: Wave, send: Wave, wave: Wave, note: Note, begin: int, end: int, to: int) -> None:

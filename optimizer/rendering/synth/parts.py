@@ -184,20 +184,22 @@ def singer(sheet: Sheet, rng: np.random.Generator) -> Player:
 
 
 def ending(players: list[Player], number: int, bar: Bar) -> None:
-    """Let the tonic chord ring through the last bar."""
+    """Let the tonic chord ring through the last bar and what is left of the next."""
     for player in players:
         sheet, role = player.sheet, player.part.role
         tonic = sheet.harmony["c"][0][0]
         if role in ("bass", "power"):
-            player.note(number, 0, player.part.centre + (sheet.tonic - player.part.centre) % 12, sheet.steps, 0.9, bar)
+            player.note(
+                number, 0, player.part.centre + (sheet.tonic - player.part.centre) % 12, 1.5 * sheet.steps, 0.9, bar
+            )
         elif role in ("chords", "pad", "strum", "arp"):
             for pitch in voice(tonic, sheet.tonic, player.centre, player.last, 3):
-                player.note(number, 0, pitch, sheet.steps, 0.8, bar)
+                player.note(number, 0, pitch, 1.5 * sheet.steps, 0.8, bar)
         elif role in ("lead", "riff"):
-            player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps * 0.7, 0.9, bar)
+            player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps, 0.9, bar)
         elif role == "sing":
             code = sheet.lines[0][-1].code
-            player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps * 0.7, 0.9, bar, code)
+            player.note(number, 0, near(sheet.tonic, player.centre), sheet.steps, 0.9, bar, code)
 
 
 def _lick(rng: np.random.Generator, sheet: Sheet) -> list[int]:

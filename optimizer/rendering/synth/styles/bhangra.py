@@ -28,7 +28,7 @@ BHANGRA = (
             Lane("snare-roll", ("x.x.x.x.xxxxxxxx",), -12.0, when="b"),
         ),
         (
-            Part("808", "bass", ("r---r---r---r-u-", "r-----r-r---r-r-"), 33, -4.0, when="vbco", room=0.0),
+            Part("808", "bass", ("r---r---r---r-u-", "r-----r-r---r-r-"), 33, -4.0, when="ivbco", room=0.0),
             Part(
                 "tumbi",
                 "riff",
@@ -60,6 +60,7 @@ BHANGRA = (
         register=66,
         swing=0.18,
         duck=0.3,
+        tone=(-4, 2.0, 1.5),
         hall=1.1,
         wet=0.35,
         drive=2.5,
@@ -73,9 +74,13 @@ BHANGRA = (
         "dark",
         (
             Lane(
-                "kick-trap", ("X.....x...x.....", "X..x......x..x..", "X.....x..x......"), 0.0, when="vco", metre="kick"
+                "kick-trap",
+                ("X.....x...x.....", "X..x......x..x..", "X.....x..x......"),
+                0.0,
+                when="ivco",
+                metre="kick",
             ),
-            Lane("snare-trap", ("....X.......X...",), -2.0, when="vco", metre="snare", room=0.12),
+            Lane("snare-trap", ("....X.......X...",), -2.0, when="ivco", metre="snare", room=0.12),
             Lane(
                 "hat-tight",
                 ("x.x.x.x.x.x.xxxx", "xxx.x.xxxxx.x.x.", "x.xxx.x.x.xxxxxx"),
@@ -95,7 +100,7 @@ BHANGRA = (
                 ("r-----r---r-----", "r--r------r--r--", "r-----r--r---u--"),
                 31,
                 -2.0,
-                when="vbco",
+                when="ivbco",
                 room=0.0,
             ),
             Part(
@@ -109,6 +114,7 @@ BHANGRA = (
         song="talk",
         register=57,
         duck=0.35,
+        tone=(-2.5, 1.5, 2.5),
         hall=1.2,
         wet=0.35,
         drive=2.5,
@@ -130,7 +136,7 @@ BHANGRA = (
         (
             Part("harmonium", "pad", (), 60, -15.0, when="ivbcko", room=0.2),
             Part("harmonium", "drone", ("x---------------",), 48, -15.0, when="ivbcko", room=0.1),
-            Part("bass-upright", "bass", ("r---....r---....", "r-------r---f---"), 36, -8.0, when="vbco", room=0.05),
+            Part("bass-upright", "bass", ("r---....r---....", "r-------r---f---"), 36, -8.0, when="ivbco", room=0.05),
             Part(
                 "tumbi", "riff", ("x.xxx.xxx.xxx.xx", "xx.xx.x.xx.xx.x."), 74, -5.0, 0.2, "ivbco", room=0.15, front=True
             ),
@@ -141,6 +147,7 @@ BHANGRA = (
         song="even",
         register=67,
         swing=0.25,
+        tone=(-3.5, 0.5, 0.5),
         hall=0.8,
         wet=0.3,
         drive=1.0,
@@ -184,6 +191,7 @@ BHANGRA = (
         song="push",
         register=68,
         duck=0.6,
+        tone=(-3.0, 3.0, 2.5),
         hall=1.4,
         wet=0.4,
         drive=3.0,

@@ -33,7 +33,7 @@ HIP_HOP = (
                 ("r-----r-..r-....", "r--r......r--a--", "r-------r-r-f---"),
                 33,
                 -2.0,
-                when="vbco",
+                when="ivbco",
                 room=0.0,
             ),
             Part(
@@ -54,6 +54,7 @@ HIP_HOP = (
         register=55,
         swing=0.22,
         duck=0.15,
+        tone=(-1.0, 0.5, 3.5),
         hall=0.9,
         wet=0.3,
         drive=1.5,
@@ -86,7 +87,7 @@ HIP_HOP = (
             Lane("tom-low", ("..............xx",), -9.0, when="vc", chance=0.5, room=0.25),
         ),
         (
-            Part("808", "bass", ("r-----r---r-----", "r---------r--r--"), 31, -2.0, when="vbco", room=0.0),
+            Part("808", "bass", ("r-----r---r-----", "r---------r--r--"), 31, -2.0, when="ivbco", room=0.0),
             Part("strings-short", "riff", ("x.x.x.x.x.x.x.x.", "x.xxx.x.x.xxx.x."), 62, -9.0, -0.1, "ivbco", room=0.35),
             Part("strings-low", "pad", (), 52, -14.0, 0.1, "ibcko", room=0.4),
             Part("brass-slow", "power", ("x-------........",), 41, -13.0, when="c", room=0.35),
@@ -97,6 +98,7 @@ HIP_HOP = (
         song="talk",
         register=55,
         duck=0.25,
+        tone=(-2.0, 0.0, 2.5),
         hall=2.0,
         wet=0.4,
         drive=1.0,
@@ -127,7 +129,7 @@ HIP_HOP = (
                 ("r---f---r---a---", "r---t---f---a---", "r---r---f---u---"),
                 33,
                 -3.0,
-                when="vbco",
+                when="ivbco",
                 room=0.03,
             ),
             Part(
@@ -148,6 +150,7 @@ HIP_HOP = (
         song="talk",
         register=55,
         swing=0.26,
+        tone=(3.5, 2.5, 6),
         hall=1.0,
         wet=0.35,
     ),
@@ -160,7 +163,11 @@ HIP_HOP = (
         "dark",
         (
             Lane(
-                "kick-trap", ("X......x..x.....", "X.....x.....x...", "X..x.......x...."), 0.5, when="vco", metre="kick"
+                "kick-trap",
+                ("X......x..x.....", "X.....x.....x...", "X..x.......x...."),
+                0.5,
+                when="ivco",
+                metre="kick",
             ),
             Lane("snare-trap", _BACK, -2.0, when="vco", metre="snare"),
             Lane(
@@ -181,7 +188,7 @@ HIP_HOP = (
                 ("r-----...-r-----", "r------r--r--u--", "r--r-------r----"),
                 29,
                 -1.0,
-                when="vbco",
+                when="ivbco",
                 room=0.0,
             ),
             Part(
@@ -202,6 +209,7 @@ HIP_HOP = (
         song="talk",
         register=54,
         duck=0.3,
+        tone=(-2.0, 0.5, 2.0),
         hall=1.2,
         wet=0.35,
         drive=2.5,

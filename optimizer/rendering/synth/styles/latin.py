@@ -22,7 +22,7 @@ LATIN = (
             Lane("shaker", ("xoxoxoxoxoxoxoxo",), -19.0, 0.4, "c", 0.8),
         ),
         (
-            Part("bass-round", "bass", ("r--r--r-r--r--r-", "r--r--f-r--r--r-"), 31, -1.0, when="vbco", room=0.0),
+            Part("bass-round", "bass", ("r--r--r-r--r--r-", "r--r--f-r--r--r-"), 31, -1.0, when="ivbco", room=0.0),
             Part(
                 "pluck", "riff", ("x..x..x.x..x..x.", "x.xx..x.x.xx..x."), 69, -9.0, 0.15, "ivbco", room=0.25, echo=0.25
             ),
@@ -35,6 +35,7 @@ LATIN = (
         song="talk",
         register=58,
         duck=0.3,
+        tone=(-4, 3.0, 3.5),
         hall=1.0,
         wet=0.3,
         drive=2.0,
@@ -62,7 +63,7 @@ LATIN = (
                 ("r-----f-..r---f-", "r--r--f-r--r--a-", "..r---f-u-------"),
                 34,
                 -3.0,
-                when="vbco",
+                when="ivbco",
                 room=0.0,
             ),
             Part("nylon", "arp", ("x-xx-xx-x-xx-xx-", "x.xxx.xxx.xxx.xx"), 66, -7.0, -0.3, "ivbcko", room=0.2),
@@ -74,6 +75,7 @@ LATIN = (
         singer="singer-high",
         song="push",
         register=66,
+        tone=(0.5, 2.0, 6),
         hall=1.2,
         wet=0.4,
         drive=0.5,
@@ -87,9 +89,13 @@ LATIN = (
         "dark",
         (
             Lane(
-                "kick-trap", ("X.....x...x.....", "X..x......x.....", "X......x..x....."), 0.0, when="vco", metre="kick"
+                "kick-trap",
+                ("X.....x...x.....", "X..x......x.....", "X......x..x....."),
+                0.0,
+                when="ivco",
+                metre="kick",
             ),
-            Lane("snare-trap", ("....X.......X...",), -3.0, when="vco", metre="snare"),
+            Lane("snare-trap", ("....X.......X...",), -3.0, when="ivco", metre="snare"),
             Lane(
                 "hat-tight",
                 ("x.x.x.xxx.x.xxxx", "xxx.x.x.xxx.xxxx", "x.xxx.x.x.x.xxxx"),
@@ -101,7 +107,7 @@ LATIN = (
             Lane("timbale", ("...x..x....x..x.",), -17.0, 0.3, "c", 0.6, room=0.2),
         ),
         (
-            Part("808", "bass", ("r-----r---r-----", "r--r------r---u-"), 31, -1.0, when="vbco", room=0.0),
+            Part("808", "bass", ("r-----r---r-----", "r--r------r---u-"), 31, -1.0, when="ivbco", room=0.0),
             Part("piano", "riff", ("x--x--x-x--x--x-", "x---x-x---x-x---"), 67, -9.0, 0.1, "ivbcko", room=0.35),
             Part("choir", "pad", (), 60, -18.0, when="ibck", room=0.5),
         ),
@@ -110,6 +116,7 @@ LATIN = (
         song="talk",
         register=56,
         duck=0.3,
+        tone=(-3.0, 1.0, 1.5),
         hall=1.6,
         wet=0.4,
         drive=1.5,
@@ -129,7 +136,7 @@ LATIN = (
             Lane("hat-open", ("..x...x...x...x.",), -18.0, 0.1, "c"),
         ),
         (
-            Part("bass-round", "bass", ("r--r--r-r-f-..u-", "r--r..r-r--r..f-"), 33, -2.0, when="vbco", room=0.0),
+            Part("bass-round", "bass", ("r--r--r-r-f-..u-", "r--r..r-r--r..f-"), 33, -2.0, when="ivbco", room=0.0),
             Part("stab-deep", "chords", ("..x...x...x...x.",), 64, -11.0, -0.2, "ivbco", room=0.2),
             Part("kalimba", "lead", ("push",), 76, -6.0, 0.2, "ivc", room=0.25, front=True),
             Part("flute", "counter", (), 79, -15.0, -0.2, "c", 0.8, room=0.35),
@@ -140,6 +147,7 @@ LATIN = (
         song="push",
         register=62,
         duck=0.2,
+        tone=(-2.0, 3.5, 5.0),
         hall=1.1,
         wet=0.35,
         drive=1.0,

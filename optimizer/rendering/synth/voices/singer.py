@@ -8,12 +8,14 @@ References
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizer.rendering.synth.voices.cue import Cue, Voice
 from optimizer.rendering.synth.voices.shaping import band_pass, fall, high_pass, hold, low_pass, shape, spread, to_power
-from optimizer.rendering.synth.voices.signals import Wave, clock, frames, glide_phase, hertz, noise, vibrato
+from optimizer.rendering.synth.voices.signals import Wave, clock, frames, glide_phase, hertz, noise, saw, vibrato
 
 _FORMANTS: dict[str, tuple[float, float, float]] = {
     "a": (800.0, 1_250.0, 2_700.0),
@@ -117,17 +119,17 @@ def _choir(tract: float, cue: Cue) -> Wave:
     _, start, _ = _syllable(cue)
     hz = hertz(cue.pitch)
     n = frames(cue.seconds + 0.5)
-    count = int(max(4.0, min(16.0, 4_500.0 / hz)))
     sides = np.zeros((2, n), dtype=np.float32)
     for person in range(4):
-        cents = float(cue.rng.uniform(-9.0, 9.0))
-        track = vibrato(n, hz * 2.0 ** (cents / 1200.0), 12.0, float(cue.rng.uniform(4.5, 6.0)), 0.3)
-        turn = np.exp(1j * (glide_phase(track) + cue.rng.uniform(0.0, 6.28))).astype(np.complex64)
-        power = turn.copy()
-        for weight in _weights(start, hz, count, tract * float(cue.rng.uniform(0.95, 1.05)), 0.25):
-            sides[person % 2] += np.float32(weight) * power.imag
-            power *= turn
-    return to_power(spread(sides[0], sides[1], 0.8) * hold(n, cue.seconds, 0.11, 1.0, 0.9, 0.14))
+        cents, speed, phase = (float(x) for x in cue.rng.uniform((-9.0, 4.5, 0.0), (9.0, 6.0, 1.0)))
+        sides[person % 2] += saw(n, vibrato(n, hz * 2.0 ** (cents / 1200.0), 12.0, speed, 0.3), phase)
+    first, second, third = (centre * tract for centre in _FORMANTS[start])
+
+    def throat(f: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        mouth = band_pass(first, 5.0)(f) + 0.5 * band_pass(second, 8.0)(f) + 0.25 * band_pass(third, 9.0)(f)
+        return np.asarray(mouth + 0.08 * low_pass(first)(f))
+
+    return to_power(shape(spread(sides[0], sides[1], 0.8), throat) * hold(n, cue.seconds, 0.11, 1.0, 0.9, 0.14))
 
 
 def _chop(cue: Cue) -> Wave:
