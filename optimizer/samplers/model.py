@@ -317,6 +317,14 @@ class Model:
         weights = np.exp(logs - logs.max())
         return _mixed(beliefs, weights / weights.sum()), weights / weights.sum()
 
+    def posteriors(
+        self, blocks: Sequence[Block], evidence: Sequence[Evidence], at: Sequence[Indices]
+    ) -> tuple[list[list[Belief]], Array]:
+        """Return what is known under each size of effects, by size and block, and the sizes' posterior weights."""
+        beliefs, logs = self._believe(blocks, evidence, at, None, True)
+        weights = np.exp(logs - logs.max())
+        return beliefs, weights / weights.sum()
+
     def log_likelihood(self, blocks: Sequence[Block], evidence: Sequence[Evidence], at: Sequence[Indices]) -> float:
         """Return the logarithm of the scores' marginal likelihood, sizes and noise averaged over, up to a constant."""
         _, logs = self._believe(blocks, evidence, at, None, False)
@@ -331,7 +339,7 @@ class Model:
         spread: bool,
     ) -> tuple[list[list[Belief]], Array]:
         """Return the beliefs under each size, and the logarithms of the sizes' posterior weights."""
-        intercept = GENRE_SD if len(blocks) > 1 else VAGUE
+        intercept = intercept_of(blocks)
         waiting = pending if pending is not None else [np.zeros(0, dtype=np.int64)] * len(blocks)
         features = [features_of(block) for block in blocks]
         songs = np.array([own.songs for own in evidence])
@@ -362,6 +370,11 @@ class Model:
             determinant = sum(one.log_determinant for one in solved) + sum(own.log_determinant for own in evidence)
             logs.append(log_weight - 0.5 * determinant - 0.5 * (self.noise_songs + songs.sum()) * np.log(pooled))
         return beliefs, np.array(logs)
+
+
+def intercept_of(blocks: Sequence[Block]) -> float:
+    """Return the prior sd of a genre's mean about the centre, in units of the noise."""
+    return GENRE_SD if len(blocks) > 1 else VAGUE
 
 
 def _mixed(beliefs: Sequence[Sequence[Belief]], weights: Array) -> list[Belief]:

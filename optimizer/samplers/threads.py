@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -26,7 +27,7 @@ def _controller() -> Any:
     import scipy.linalg  # noqa: F401
 
     try:
-        from threadpoolctl import ThreadpoolController
+        threads = importlib.import_module("threadpoolctl")
     except ImportError:
         return None
-    return ThreadpoolController().select(user_api="blas")
+    return threads.ThreadpoolController().select(user_api="blas")
