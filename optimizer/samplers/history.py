@@ -42,6 +42,7 @@ def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
     require_one_objective(study)
     sign = -1.0 if study.direction == StudyDirection.MINIMIZE else 1.0
     observations, pending, failed = [], [], []
+    replaying: set[int] = set()
     for other in study.get_trials(deepcopy=False):
         if other.number == trial.number or (lag is not None and other.number > trial.number):
             continue
@@ -49,11 +50,13 @@ def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
         if not readable or not other.state.is_finished():
             if other.params:
                 pending.append(other.params)
+            if isinstance(plan := other.user_attrs.get(PLAN_OF), int):
+                replaying.add(plan)
         elif other.state == TrialState.COMPLETE and other.value is not None and math.isfinite(other.value):
             observations.append(_observation(other, sign * other.value))
         else:
             failed.append(other.params)
-    return History(trial.number, observations, pending, failed)
+    return History(trial.number, observations, pending, failed, frozenset(replaying))
 
 
 def _observation(trial: FrozenTrial, value: float) -> Observation:

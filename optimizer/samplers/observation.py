@@ -50,12 +50,15 @@ class History:
         Parameters of trials whose result it may not read, or that have none yet; by trial number.
     failed : sequence of mapping
         Parameters of trials that failed, as far as it may know.
+    replaying : frozenset of int
+        Plans that songs in the making replay; one take of a plan at a time is enough.
     """
 
     number: int
     observations: Sequence[Observation] = ()
     pending: Sequence[Mapping[str, Any]] = ()
     failed: Sequence[Mapping[str, Any]] = field(default=())
+    replaying: frozenset[int] = frozenset()
 
     @property
     def begun(self) -> int:

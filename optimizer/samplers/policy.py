@@ -15,6 +15,7 @@ from optimizer.samplers.features import Array, Indices
 from optimizer.samplers.grid import Grid
 from optimizer.samplers.model import Belief, Model
 from optimizer.samplers.observation import History, Observation
+from optimizer.samplers.plans import Plan, log_excess, measured_costs, take_belief, threshold
 from optimizer.samplers.record import Gathered, gather_history
 from optimizer.samplers.seeds import derive_seed
 from optimizer.samplers.sweep import matching_blocks, matching_points, sweep_point
@@ -25,6 +26,9 @@ GENRE_SWEEP = 2
 """Songs per genre before genres compete."""
 COVER = 5
 """Songs of the sweep within one genre; more of them cost, fewer gain nothing (docs/search.md)."""
+
+UNKNOWN_SHARE = 0.5
+"""Share of the noise that belongs to the plan, before any plan has two songs."""
 
 Phase = Literal["sweep", "refine"]
 
@@ -38,10 +42,13 @@ class Proposal:
     params : dict
         Optuna parameters, without the seed.
     phase : {"sweep", "refine"}
+    plan_of : int or None
+        Trial whose plan the song shall replay; None for a plan of its own.
     """
 
     params: dict[str, Any]
     phase: Phase
+    plan_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class Policy:
     prior : sequence of Observation
         Songs of earlier studies of the same objective.
     model : Model
+    replay_plans : bool
+        Whether the engine replays stored plans, so that a take may be proposed instead of a fresh song.
     """
 
     grid: Grid
@@ -74,6 +83,7 @@ class Policy:
     per_genre: bool = False
     prior: Sequence[Observation] = ()
     model: Model = field(default_factory=Model)
+    replay_plans: bool = False
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
@@ -99,7 +109,12 @@ class Policy:
         """
         with one_thread():
             gathered = gather_history(self.grid, history, self.prior, self.model)
-            number, index = self._most_promising(history, gathered, fixed)
+            number, index, belief = self._most_promising(history, gathered, fixed)
+            plan = None
+            if self.replay_plans and not fixed:
+                plan = self._better_take(history, gathered, (number, belief))
+        if plan is not None:
+            return Proposal(self.grid.blocks[plan.block].point(plan.point), "refine", plan.trial)
         return Proposal(self.grid.blocks[number].point(index), "refine")
 
     def next(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
@@ -107,7 +122,9 @@ class Policy:
         phase = self.sweep if history.begun < self.sweep_songs else self.propose
         return phase(history, fixed)
 
-    def _most_promising(self, history: History, gathered: Gathered, fixed: Mapping[str, Any] | None) -> tuple[int, int]:
+    def _most_promising(
+        self, history: History, gathered: Gathered, fixed: Mapping[str, Any] | None
+    ) -> tuple[int, int, Belief]:
         among = matching_blocks(self.grid, fixed)
         if self.per_genre and len(among) > 1:
             among = [min(among, key=lambda number: (gathered.begun[number], number))]
@@ -116,14 +133,59 @@ class Policy:
         wide = width(history.begun, self.n_trials)
         competing = len(among) > 1 and self.goal == "best"
         left = (self.n_trials if self.n_trials is not None else 2 * history.begun) - history.begun
-        best: tuple[float, int, int] | None = None
+        best: tuple[float, int, int, Belief] | None = None
         for number in among:
             worth = promise(beliefs[number], wide, tail(left) if competing else 0.0)
             top = int(np.argmax(worth + self._ties(history.number, number, at[number], beliefs[number])))
             if best is None or worth[top] > best[0]:
-                best = (float(worth[top]), number, int(at[number][top]))
+                belief = beliefs[number]
+                alone = Belief(belief.mean[[top]], belief.sd[[top]], belief.noise)
+                best = (float(worth[top]), number, int(at[number][top]), alone)
         assert best is not None
-        return best[1], best[2]
+        return best[1:]
+
+    def _better_take(self, history: History, gathered: Gathered, fresh: tuple[int, Belief]) -> Plan | None:
+        """Return the plan whose next take brings more per second than the fresh song, or None."""
+        plans = self._plans(history, gathered, fresh[0])
+        if not plans:
+            return None
+        costs, limit = measured_costs(history.observations), threshold(history.observations)
+        wide = width(history.begun, self.n_trials)
+        belief = fresh[1]
+        best = float(log_excess(belief.mean + wide * belief.sd, np.array([belief.noise]), limit)[0]) - np.log(
+            costs.fresh
+        )
+        chosen = None
+        at = [np.zeros(0, dtype=np.int64) for _ in self.grid.blocks]
+        at[fresh[0]] = np.array(sorted({plan.point for plan in plans}), dtype=np.int64)
+        beliefs, _ = gathered.model.believe(self.grid.blocks, gathered.evidence, at, gathered.pending)
+        known = beliefs[fresh[0]]
+        share = gathered.plan_share if gathered.plan_share > 0 else UNKNOWN_SHARE
+        for plan in plans:
+            place = int(np.searchsorted(at[plan.block], plan.point))
+            mean, sd, noise = take_belief(plan, float(known.mean[place]), float(known.sd[place]), known.noise, share)
+            worth = float(log_excess(np.array([mean + wide * sd]), np.array([noise]), limit)[0]) - np.log(costs.take)
+            if worth > best:
+                best, chosen = worth, plan
+        return chosen
+
+    def _plans(self, history: History, gathered: Gathered, block: int) -> list[Plan]:
+        """Return the stored plans of a block, by trial."""
+        songs = gathered.songs[block]
+        own: dict[int, list[int]] = {}
+        for song, plan in enumerate(songs.plans):
+            if isinstance(plan, int) and plan not in history.replaying:
+                own.setdefault(plan, []).append(song)
+        return [
+            Plan(
+                trial,
+                block,
+                int(songs.points[members[0]]),
+                float(np.average(songs.values[members], weights=songs.weights[members])),
+                float(songs.weights[members].sum()),
+            )
+            for trial, members in sorted(own.items())
+        ]
 
     def _candidates(
         self, history: History, gathered: Gathered, among: Sequence[int], fixed: Mapping[str, Any] | None

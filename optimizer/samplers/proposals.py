@@ -22,17 +22,41 @@ PHASE = "phase"
 
 
 def stored_proposal(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
-    """Return what was proposed for a trial before, or None."""
-    attributes = study._storage.get_trial_system_attrs(trial._trial_id)
-    found = attributes.get(PROPOSAL)
-    return dict(found) if isinstance(found, dict) else None
+    """Return the parameters that were proposed for a trial before, or None."""
+    found = study._storage.get_trial_system_attrs(trial._trial_id).get(PROPOSAL)
+    if not isinstance(found, dict):
+        return None
+    _mark(study, trial, found["marks"])
+    return dict(found["params"])
 
 
-def store_proposal(study: Study, trial: FrozenTrial, params: Mapping[str, Any], phase: str, **more: Any) -> None:
-    """Write a proposal and its phase; the proposal last, since with it nothing is computed again."""
-    if PHASE not in study._storage.get_trial_user_attrs(trial._trial_id):
-        study._storage.set_trial_user_attr(trial._trial_id, PHASE, phase)
-    study._storage.set_trial_system_attr(trial._trial_id, PROPOSAL, {"params": dict(params), **more})
+def store_proposal(
+    study: Study, trial: FrozenTrial, params: Mapping[str, Any], marks: Mapping[str, Any], **more: Any
+) -> None:
+    """Write a proposal, and its marks as user attributes.
+
+    Parameters
+    ----------
+    study : Study
+    trial : FrozenTrial
+    params : mapping
+    marks : mapping
+        User attributes: the phase, and the plan to replay.
+    **more : object
+        What else belongs to the proposal.
+    """
+    study._storage.set_trial_system_attr(
+        trial._trial_id, PROPOSAL, {"params": dict(params), "marks": dict(marks), **more}
+    )
+    _mark(study, trial, marks)
+
+
+def _mark(study: Study, trial: FrozenTrial, marks: Mapping[str, Any]) -> None:
+    # Again for an adopted trial: its process may have died between the proposal and this.
+    present = study._storage.get_trial_user_attrs(trial._trial_id)
+    for name, value in marks.items():
+        if name not in present:
+            study._storage.set_trial_user_attr(trial._trial_id, name, value)
 
 
 def fixed_params(study: Study, trial: FrozenTrial) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from optuna.trial import TrialState, create_trial
 from optimizer.samplers.grid import GENRE, SEED, Block, Factor, Grid
 from optimizer.samplers.history import read_history
 from optimizer.samplers.proposals import (
+    PHASE,
     PROPOSAL,
     distribution_of,
     draw_independent,
@@ -110,16 +111,16 @@ class StatelessSampler(BaseSampler):
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
         stored = stored_proposal(study, trial)
         if stored is not None:
-            return dict(stored["params"])
+            return stored
         fixed = fixed_params(study, trial)
         history = read_history(study, trial, self.sweep_lag)
         if history.begun < self.explore:
             params = sweep_point(self.grid, history, self._seed, fixed=fixed)
-            store_proposal(study, trial, params, "sweep")
+            store_proposal(study, trial, params, {PHASE: "sweep"})
             return params
         params, attributes = self._ask_copy(study, trial)
         params = self._existing(params, fixed, trial.number)
-        store_proposal(study, trial, params, "refine", attributes=attributes)
+        store_proposal(study, trial, params, {PHASE: "refine"}, attributes=attributes)
         return params
 
     def _ask_copy(self, study: Study, trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, Any]]:

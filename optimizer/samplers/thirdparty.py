@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 
 from optimizer.errors import MissingPrerequisite, UsageError, did_you_mean
 from optimizer.samplers.grid import Grid
+from optimizer.samplers.model import Model
 from optimizer.samplers.observation import Observation
 from optimizer.samplers.stateless import StatelessSampler
 from optimizer.samplers.topk import TopKSampler
@@ -33,6 +34,8 @@ def build(
     goal: str = "best",
     per_genre: bool = False,
     prior: Sequence[Observation] = (),
+    replay_plans: bool = False,
+    model: Model | None = None,
 ) -> BaseSampler:
     """Make a sampler by name.
 
@@ -40,8 +43,8 @@ def build(
     ----------
     name : str
         One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` or nothing.
-    search_space, subspaces, seed, n_trials, explore, ahead, goal, per_genre, prior
-        See `TopKSampler`. Samplers other than ``topk`` know neither goal, nor prior, nor the number of songs.
+    search_space, subspaces, seed, n_trials, explore, ahead, goal, per_genre, prior, replay_plans, model
+        See `TopKSampler`. Samplers other than ``topk`` know of these only the spaces, seed, explore and ahead.
 
     Raises
     ------
@@ -61,6 +64,8 @@ def build(
             goal=goal,
             per_genre=per_genre,
             prior=prior,
+            replay_plans=replay_plans,
+            model=model,
         )
     factory = _factory(name)
     if explore is None:

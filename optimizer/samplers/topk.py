@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from optuna.samplers import BaseSampler
 
 from optimizer.samplers.grid import SEED, Grid
-from optimizer.samplers.history import read_history, require_one_objective
+from optimizer.samplers.history import PLAN_OF, read_history, require_one_objective
+from optimizer.samplers.model import Model
 from optimizer.samplers.observation import Observation
 from optimizer.samplers.policy import Policy
 from optimizer.samplers.proposals import (
+    PHASE,
     draw_independent,
     draw_seed,
     fits,
@@ -54,6 +56,11 @@ class TopKSampler(BaseSampler):
         Spread the budget evenly over the genres.
     prior : sequence of Observation
         Songs of earlier studies of the same objective.
+    replay_plans : bool
+        Whether a trial may be told to replay the plan of an earlier one: its user attribute ``plan_of`` then names that
+        trial. Songs whose plan was kept carry a user attribute ``plan``; what songs cost is read from ``timings``.
+    model : Model, optional
+        Sizes of effects and noise, such as `learn` gives them from other genres.
     """
 
     def __init__(
@@ -68,8 +75,20 @@ class TopKSampler(BaseSampler):
         goal: str = "best",
         per_genre: bool = False,
         prior: Sequence[Observation] = (),
+        replay_plans: bool = False,
+        model: Model | None = None,
     ) -> None:
-        self.policy = Policy(Grid(search_space, subspaces), seed, n_trials, explore, goal, per_genre, tuple(prior))
+        self.policy = Policy(
+            Grid(search_space, subspaces),
+            seed,
+            n_trials,
+            explore,
+            goal,
+            per_genre,
+            tuple(prior),
+            model or Model(),
+            replay_plans,
+        )
         self.ahead = ahead
 
     @property
@@ -114,7 +133,7 @@ class TopKSampler(BaseSampler):
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
         stored = stored_proposal(study, trial)
         if stored is not None:
-            return dict(stored["params"])
+            return stored
         fixed = fixed_params(study, trial)
         history = read_history(study, trial, self.sweep_lag)
         if history.begun < self.policy.sweep_songs:
@@ -123,5 +142,8 @@ class TopKSampler(BaseSampler):
             if self.sweep_lag != self.ahead:
                 history = read_history(study, trial, self.ahead)
             proposal = self.policy.propose(history, fixed)
-        store_proposal(study, trial, proposal.params, proposal.phase)
+        marks: dict[str, Any] = {PHASE: proposal.phase}
+        if proposal.plan_of is not None:
+            marks[PLAN_OF] = proposal.plan_of
+        store_proposal(study, trial, proposal.params, marks)
         return proposal.params
