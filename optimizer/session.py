@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from optimizer import __version__
-from optimizer.errors import AttemptFailed, MissingPrerequisite, SpaceError, UsageError, did_you_mean
+from optimizer.errors import AttemptFailed, MissingPrerequisite, UsageError, did_you_mean
+from optimizer.estimates import SPACE_FILE, read_space
 from optimizer.loop import Budget, Event, Loop
 from optimizer.recipe import DURATION_RANGE, SEED_RANGE, Recipe
 from optimizer.rendering.base import Clip, EngineSpec
@@ -26,11 +27,10 @@ from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.process import ScorerProcess
 from optimizer.search_space import SearchSpace, load_file, load_genre
-from optimizer.search_space.frozen import from_json, to_json
+from optimizer.search_space.frozen import to_json
 from optimizer.song import Song
 from optimizer.study import RunStudy
 
-SPACE_FILE = "space.json"
 DEFAULT_TRIALS = 30
 SAMPLERS = ("topk", "tpe", "gp", "random", "nsga2")
 GOALS = ("best", "average")
@@ -428,10 +428,7 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
                 next_step="Start it with --genre NAME or --space FILE; `optimize studies` lists the runs there are.",
             )
         return asked
-    try:
-        own = from_json((run.folder / SPACE_FILE).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpaceError(f"{run.folder / SPACE_FILE} cannot be read: {error.strerror}.") from error
+    own = read_space(run)
     if asked is None or asked.digest == own.digest:
         return own
     if options.space is None and asked.name == own.name:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import IncompatibleResume, StorageFull, UsageError
+from optimizer.estimates import with_estimates
 from optimizer.recipe import SEED_RANGE, Recipe
 from optimizer.runs import RunDirectory
 from optimizer.search_space import Range, SearchSpace
@@ -295,7 +296,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def read_record(run: RunDirectory, *, storage: str | None = None) -> Record:
+def read_record(run: RunDirectory, *, storage: str | None = None, estimates: bool = True) -> Record:
     """Read a run back from its folder; another process may be writing it meanwhile.
 
     Parameters
@@ -303,6 +304,8 @@ def read_record(run: RunDirectory, *, storage: str | None = None) -> Record:
     run : RunDirectory
     storage : str, optional
         URL, where the study is not in the run's own file.
+    estimates : bool
+        Whether to work out each song's expected score and shrunken estimate.
     """
     import optuna
     from optuna.trial import TrialState
@@ -334,7 +337,8 @@ def read_record(run: RunDirectory, *, storage: str | None = None) -> Record:
                 )
             )
     running = sum(not trial.state.is_finished() for trial in trials)
-    return Record(run.name, run.folder, identity, tuple(songs), tuple(failed), running, attributes.get("target"))
+    record = Record(run.name, run.folder, identity, tuple(songs), tuple(failed), running, attributes.get("target"))
+    return with_estimates(record) if estimates else record
 
 
 def add_parts(run: RunDirectory, parts: Mapping[int, Mapping[str, float]], *, storage: str | None = None) -> None:

@@ -123,7 +123,7 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
     run.create()
     with run.lock():
         begin(session)
-        record = read_record(run, storage=session.options.storage)
+        record = read_record(run, storage=session.options.storage, estimates=False)
         done = len(record.songs)
         total = options.trials or record.target or DEFAULT_TRIALS
         trials = total if options.more is None else done + options.more

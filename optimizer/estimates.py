@@ -1,0 +1,81 @@
+"""Put beside each raw score what it is expected to be worth: the posterior over a run's own songs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from optimizer.errors import SpaceError
+from optimizer.runs import RunDirectory
+from optimizer.samplers import Observation
+from optimizer.samplers.posterior import Posterior
+from optimizer.search_space import SearchSpace
+from optimizer.search_space.frozen import from_json
+from optimizer.song import Record, Song
+
+SPACE_FILE = "space.json"
+"""The search space, as it was when the run was started."""
+
+
+def read_space(run: RunDirectory) -> SearchSpace:
+    """Read the search space stored with a run.
+
+    Raises
+    ------
+    SpaceError
+        If it is not there or damaged.
+    """
+    try:
+        return from_json((run.folder / SPACE_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{run.folder / SPACE_FILE} cannot be read: {error}.") from error
+
+
+def observations_of(songs: Sequence[Song], space: SearchSpace, *, own: bool = True) -> list[Observation]:
+    """Return songs as the model takes them.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+    space : SearchSpace
+        Whose parameters the points are spelt in.
+    own : bool
+        False for songs of earlier studies, which have no trial number here.
+    """
+    return [
+        Observation(
+            params=space.point(song.recipe),
+            value=song.value,
+            number=song.number if own else -1,
+            plan=song.info.get("plan_of", song.number if song.plan else None),
+            genre=song.recipe.genre,
+            seconds=song.timings.get("render"),
+        )
+        for song in songs
+    ]
+
+
+def posterior_of(songs: Sequence[Song], space: SearchSpace, prior: Sequence[Observation] = ()) -> Posterior:
+    """Return what the songs say about the search space."""
+    return Posterior.from_trials(
+        observations_of(songs, space),
+        space.parameters(),
+        space.subspaces() if space.several else None,
+        prior=prior,
+    )
+
+
+def with_estimates(record: Record, prior: Sequence[Observation] = ()) -> Record:
+    """Fill in each song's expected score and shrunken estimate; left out where the run has no stored space."""
+    if not record.songs:
+        return record
+    try:
+        space = read_space(RunDirectory(record.folder))
+    except SpaceError:
+        return record
+    posterior = posterior_of(record.songs, space, prior)
+    songs = tuple(
+        replace(song, expected=posterior.expected(one.params), shrunken=posterior.shrunken(one))
+        for song, one in zip(record.songs, observations_of(record.songs, space), strict=True)
+    )
+    return replace(record, songs=songs)
