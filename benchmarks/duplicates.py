@@ -5,8 +5,8 @@
 
 Renders recipes of every genre, each once more with another seed, a neighbouring tempo and a neighbouring key, and
 encodes it again as MP3, at another level and with a cut start. Prints quantiles of the cosine distance of each kind of
-pair, as it is and as a share of the usual distance between two recipes, which is what `optimizer.selection.DUPLICATE_RATIO`
-is read off: above every encoding of one song, below nearly all pairs that are two songs.
+pair as a share of the usual distance between two recipes. `optimizer.selection.DUPLICATE_RATIO` is read off the second
+table: above every encoding of one song, below nearly all pairs that are two songs.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def report(encoder: str, bases: list[Recipe], vectors: dict[str, np.ndarray]) ->
         for kind, (first, second) in kinds.items():
             found = distances(scale(first), scale(second)) / usual
             print(f"{kind:34}{len(found):6}" + "".join(f"{value:9.4f}" for value in np.quantile(found, QUANTILES)))
-    print(f"\nDUPLICATE_RATIO is {DUPLICATE_RATIO}")
+    print(f"\nDUPLICATE_RATIO is {DUPLICATE_RATIO}, of the usual distance between standardised embeddings")
 
 
 def standardiser(base: np.ndarray) -> Any:

@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizer.errors import UsageError
-from optimizer.export.order import EXACT, arrange, cost_matrices, mix_cost, path_cost, search, solve, solve_exactly
+from optimizer.export.order import (
+    EXACT,
+    _Descent,
+    arrange,
+    cost_matrices,
+    mix_cost,
+    path_cost,
+    search,
+    solve,
+    solve_exactly,
+)
 from optimizer.music import KEYS
 from optimizer.recipe import Recipe
 from optimizer.song import Song
@@ -59,6 +69,24 @@ def test_every_order_is_a_permutation_and_costs_no_more_than_by_score(songs):
     assert mixed.cost <= mixed.score_cost + 1e-9
     assert mixed.cost == pytest.approx(mix_cost(mixed.songs))
     assert arrange(songs[::-1], "dj") == mixed
+
+
+@given(st.integers(4, 14), st.integers(0, 2**16))
+@settings(max_examples=40, deadline=None)
+def test_what_a_move_promises_is_what_it_gives(count, seed):
+    generator = np.random.default_rng(seed)
+    transitions = generator.uniform(size=(count, count))
+    transitions = transitions + transitions.T
+    np.fill_diagonal(transitions, 0.0)
+    positions = generator.uniform(size=(count, count))
+    descent = _Descent(transitions, positions)
+    path = generator.permutation(count)
+    before = path_cost(path, transitions, positions)
+    moves = [descent._best_reversal(path), *(descent._best_move(path, positions, length) for length in (1, 2, 3))]
+    for gain, moved in moves:
+        after = moved()
+        assert sorted(after) == list(range(count))
+        assert path_cost(after, transitions, positions) - before == pytest.approx(gain)
 
 
 def test_a_large_set_is_much_cheaper_than_by_score_and_quick():
