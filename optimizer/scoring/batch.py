@@ -12,7 +12,7 @@ from typing import Any
 from optimizer.scoring import listener
 from optimizer.scoring.base import Scorer, ScorerSpec
 from optimizer.scoring.cache import EmbeddingStore, identity_key
-from optimizer.scoring.ear import Embedding, MertEar
+from optimizer.scoring.ear import Embedding, MertEar, Unheard
 from optimizer.scoring.memory import StoredEar
 from optimizer.scoring.panel import combine, named_parts
 from optimizer.scoring.spec import LISTENER, PANEL, construct
@@ -191,6 +191,8 @@ class _Judge:
         key = self._key(file)
         if (file.audio, key) in self.known:
             return self.known[file.audio, key]
+        if isinstance(heard, Unheard):
+            return {"error": heard.reason}
         scorer = self._open()
         if isinstance(scorer, listener.Listener) and heard is not None:
             (verdict,) = scorer.judge([heard])

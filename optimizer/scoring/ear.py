@@ -174,12 +174,13 @@ class MertEar:
 
     def stream(self, paths: Sequence[Path]) -> Iterator[Embedding]:
         """Yield what `hear` returns, each as soon as it is there."""
-        self.open()
-        assert self._mert is not None
-        for decoded in self._decode(paths, self._mert.sample_rate):
+        # The encoder is loaded for the first file that can be decoded: a broken one needs none.
+        rate, _ = mert.read_preprocessor(Path(self._config["folder"]))
+        for decoded in self._decode(paths, rate):
             if isinstance(decoded, Unheard):
                 yield decoded
                 continue
+            self.open()
             try:
                 yield self._encode(decoded)
             except AttemptFailed as error:

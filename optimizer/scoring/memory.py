@@ -33,7 +33,15 @@ class StoredEar:
 
     def hear(self, paths: Sequence[Path]) -> list[Embedding]:
         """Return one embedding per file, from the store where it has it."""
-        return list(self.stream([(path, self._store.digest(path)) for path in paths]))
+        files: list[tuple[Path, str]] = []
+        lost: dict[int, Unheard] = {}
+        for row, path in enumerate(paths):
+            try:
+                files.append((path, self._store.digest(path)))
+            except OSError as error:
+                lost[row] = Unheard(f"{path} cannot be read: {error.strerror or error}.")
+        heard = self.stream(files)
+        return [lost[row] if row in lost else next(heard) for row in range(len(paths))]
 
     def stream(self, files: Sequence[tuple[Path, str]]) -> Iterator[Embedding]:
         """Yield the embeddings of (file, audio hash) pairs; each new one is in the store before it is yielded."""

@@ -131,6 +131,17 @@ def test_known_files_need_no_model(options: dict[str, Any], songs: list[Path], s
     assert score_files(songs, again, store) == first
 
 
+def test_broken_files_need_no_model(
+    options: dict[str, Any], songs: list[Path], tmp_path: Path, store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = prepare("banger", options)
+    score_files(songs, spec, store)
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    monkeypatch.setattr("optimizer.scoring.ear.mert.Mert", None)
+    results = score_files([*songs, tmp_path / "broken.wav"], spec, store)
+    assert [result.error is None for result in results] == [True] * 4 + [False]
+
+
 def test_other_windows_and_encoders_never_meet(
     options: dict[str, Any],
     songs: list[Path],
