@@ -79,9 +79,9 @@ class _Judge:
     """An engine and the scorer in one process."""
 
     def __init__(self) -> None:
-        from optimizer.rendering.synth import Synth
+        from optimizer.rendering.synth.engine import SynthEngine
 
-        self.engine, self.scorer = Synth(), AcousticScorer()
+        self.engine, self.scorer = SynthEngine(), AcousticScorer()
         self.engine.load({})
         self.scorer.load({})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ FRAME, HOP = 1024, 256
 
 TONAL_FRAME, TONAL_HOP = 8192, 4096
 """Samples; 372 ms windows, long enough to tell semitones apart from 80 Hz upwards."""
+
+CROSSOVER = 80.0
+"""Hz; where a subwoofer takes over."""
 
 BANDS = 40
 """Mel bands from 30 Hz to 11 kHz."""
@@ -57,9 +61,9 @@ class Features:
     tempo_strength : float
         Autocorrelation there, times the preference weight of that tempo, 0 to 1.
     low_db : float
-        Energy below 150 Hz relative to the whole, dB.
+        Energy that a second-order crossover at 80 Hz would send to a subwoofer, relative to the whole, dB.
     high_db : float
-        Energy above 2 kHz relative to the whole, dB.
+        Energy above 2 kHz relative to all above 150 Hz, dB: a heavy bass makes no song dull.
     crest_db : float
         Peak over RMS, dB.
     spread_db : float
@@ -122,17 +126,19 @@ def measure(samples: Floats) -> Features:
     correlation = _autocorrelation(envelope)
     tempo, strength = _tempo(correlation)
     spectrum = power.mean(axis=0, dtype=np.float64)
-    frequencies = np.fft.rfftfreq(FRAME, 1.0 / RATE)
+    frequencies, tones = (np.fft.rfftfreq(frame, 1.0 / RATE) for frame in (FRAME, TONAL_FRAME))
+    body = frequencies >= 150.0
+    tonal = _power(samples, TONAL_FRAME, TONAL_HOP)
     levels = 10.0 * np.log10(power.sum(axis=1, dtype=np.float64) + 1e-9)
-    chroma = _chroma(samples)
+    chroma = _chroma(tonal)
     mode, clarity = _mode(chroma)
     mfcc = mel @ _cosines().T
     return Features(
         pulse=_pulse(correlation),
         tempo=tempo,
         tempo_strength=strength,
-        low_db=_share_db(spectrum, frequencies < 150.0),
-        high_db=_share_db(spectrum, frequencies > 2000.0),
+        low_db=_share_db(tonal.mean(axis=0, dtype=np.float64), 1.0 / (1.0 + (tones / CROSSOVER) ** 4)),
+        high_db=_share_db(spectrum[body], frequencies[body] > 2000.0),
         crest_db=float(20.0 * np.log10(np.abs(samples).max() / 0.1)),
         spread_db=float(np.subtract(*np.percentile(levels, [95.0, 10.0]))),
         density=_density(envelope, len(samples) / RATE),
@@ -146,8 +152,8 @@ def measure(samples: Floats) -> Features:
 
 
 def preference(tempo: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weight of a tempo in BPM, 0 to 1: a bell over its logarithm around 125 BPM, 0.6 an octave away."""
-    return np.asarray(np.exp(-0.5 * np.square(np.log2(np.asarray(tempo, dtype=np.float64) / 125.0))))
+    """Weight of a tempo in BPM, 0 to 1: a bell over its logarithm around 125 BPM, 0.61 half an octave away."""
+    return np.asarray(np.exp(-0.5 * np.square(np.log2(np.asarray(tempo, dtype=np.float64) / 125.0) / 0.5)))
 
 
 def _power(samples: Floats, frame: int, hop: int) -> Floats:
@@ -241,17 +247,17 @@ def _read_at(correlation: npt.NDArray[np.float64], periods: npt.NDArray[np.float
 
 
 def _density(envelope: npt.NDArray[np.float64], seconds: float) -> float:
-    """Count local maxima that stand out of the half second around them by a fixed step."""
-    width = min(len(envelope), round(0.5 * FRAME_RATE))
+    """Count local maxima that stand out of the fifth of a second around them by a fixed step."""
+    width = min(len(envelope), round(0.2 * FRAME_RATE))
     weights = np.convolve(np.ones(len(envelope)), np.ones(width), mode="same")
     around = np.convolve(envelope, np.ones(width), mode="same") / weights
     inner = envelope[1:-1]
-    onset = (inner > envelope[:-2]) & (inner >= envelope[2:]) & (inner > around[1:-1] + 0.02)
+    onset = (inner > envelope[:-2]) & (inner >= envelope[2:]) & (inner > around[1:-1] + 0.01)
     return float(np.count_nonzero(onset) / seconds)
 
 
-def _share_db(spectrum: npt.NDArray[np.float64], selected: npt.NDArray[np.bool_]) -> float:
-    share = float(spectrum[selected].sum() / max(float(spectrum.sum()), 1e-20))
+def _share_db(spectrum: npt.NDArray[np.float64], weights: npt.NDArray[Any]) -> float:
+    share = float((spectrum * weights).sum() / max(float(spectrum.sum()), 1e-20))
     return float(10.0 * np.log10(max(share, 1e-6)))
 
 
@@ -268,9 +274,9 @@ def _chroma_matrix() -> Floats:
     return np.asarray(matrix, dtype=np.float32)
 
 
-def _chroma(samples: Floats) -> npt.NDArray[np.float64]:
+def _chroma(power: Floats) -> npt.NDArray[np.float64]:
     """Pitch classes from C, the mean of frames that each sum to 1: loud drums do not outvote quiet chords."""
-    magnitude = np.sqrt(_power(samples, TONAL_FRAME, TONAL_HOP))
+    magnitude = np.sqrt(power)
     # Keeping spectral peaks only takes noise and the skirts of the window out of the count.
     peaks = np.zeros_like(magnitude)
     inner = magnitude[:, 1:-1]

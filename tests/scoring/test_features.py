@@ -69,8 +69,8 @@ def test_tempo_strength_falls_away_from_the_preferred_tempo() -> None:
     at = [measure(clicks(bpm)).tempo_strength for bpm in (125, 90, 65)]
     assert at[0] > at[1] > at[2]
     assert features.preference(125.0) == pytest.approx(1.0)
-    assert features.preference(250.0) == pytest.approx(np.exp(-0.5))
-    assert features.preference(62.5) == pytest.approx(np.exp(-0.5))
+    assert features.preference(125.0 * 2**0.5) == pytest.approx(np.exp(-0.5))
+    assert features.preference(125.0 / 2**0.5) == pytest.approx(np.exp(-0.5))
 
 
 def test_low_pass_lowers_brightness_and_high_pass_lowers_the_low_end() -> None:
