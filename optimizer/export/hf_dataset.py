@@ -133,7 +133,8 @@ def push(folder: Path, repo: str, *, hub: Any = None, private: bool = True, mess
         hub.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
         if private and not getattr(hub.repo_info(repo, repo_type="dataset"), "private", True):
             raise UsageError(
-                f"data set {repo} is there already, and public.", next_step="Say --public, or give another name."
+                f"data set {repo} is there already, and public.",
+                next_step="Make it private on its page, or give another name.",
             )
         there = hub.list_repo_files(repo, repo_type="dataset")
         foreign = sorted(set(there) - {".gitattributes", CARD})
