@@ -13,6 +13,7 @@ from typing import Any
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.scoring.base import ScorerSpec
+from optimizer.scoring.device import pick_device
 
 
 def describe_class(target: str, options: Mapping[str, Any]) -> ScorerSpec:
@@ -33,14 +34,21 @@ def describe_class(target: str, options: Mapping[str, Any]) -> ScorerSpec:
     module, _, name = target.partition(":")
     file, entry = find_module(module)
     _require_name(file, name, target)
+    # Its source is all there is to go by, for it is not run here.
+    captioned = file.suffix == ".py" and "def score_captioned(" in file.read_text(encoding="utf-8", errors="replace")
     device = str(options.get("device", "cpu"))
     return ScorerSpec(
         text=target,
-        identity={"name": target, "revision": source_hash(file, module)},
+        identity={
+            "name": target,
+            "revision": source_hash(file, module),
+            **({"prompt": "caption"} if captioned else {}),
+        },
         target=target,
         config={key: str(value) if isinstance(value, os.PathLike) else value for key, value in options.items()},
         read_paths=(entry,),
-        device="cpu" if device == "auto" else device,
+        device=pick_device(device).partition(":")[0],
+        captioned=captioned,
     )
 
 

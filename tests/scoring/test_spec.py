@@ -236,11 +236,20 @@ def test_a_class_is_found_and_hashed_but_not_run(own_judge: Path) -> None:
     assert spec.target == "own_judges.loud:Loudest"
     assert spec.read_paths == (own_judge.parent,)
     assert spec.config == {"device": "cpu", "encoder": "x"}
+    assert not spec.captioned
     before = spec.identity
     (own_judge / "loud.py").write_text(HOSTILE.replace("7.0", "8.0"))
     assert prepare("own_judges.loud:Loudest").identity != before
     assert open_scorer(spec).score([Path("a")])[0]["value"] == 8.0
     assert list(own_judge.glob("*.ran"))
+
+
+def test_a_class_that_asks_for_captions_is_told(own_judge: Path) -> None:
+    source = HOSTILE + "\n    def score_captioned(self, paths, captions):\n        return []\n"
+    (own_judge / "loud.py").write_text(source)
+    spec = prepare("own_judges.loud:Loudest")
+    assert spec.captioned and spec.identity["prompt"] == "caption"
+    assert not list(own_judge.glob("*.ran"))
 
 
 def test_a_module_in_one_file_is_hashed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
