@@ -98,7 +98,11 @@ def _write_bars(sheet: Sheet, bars: list[Bar], words: tuple[str, ...], ringing: 
     kit = Kit(sheet, chance)
     parts = [part for part in sheet.style.parts if chance.random() < part.chance]
     parts = [replace(part, gain=part.gain + float(chance.uniform(-1.0, 1.0))) for part in parts]
-    players = [Player(part, sheet, stream("part", number, *sheet.name)) for number, part in enumerate(parts)]
+    players = []
+    for number, part in enumerate(parts):
+        # Licks follow the words too, so that they matter even in a style without a tune.
+        named = words if part.role == "riff" else sheet.name
+        players.append(Player(part, sheet, stream("part", number, *named)))
     if sheet.lines:
         players.append(singer(sheet, stream("singer", *words)))
     for number, bar in enumerate(bars):

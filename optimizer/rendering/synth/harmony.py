@@ -29,7 +29,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
     },
     "dark": {
         "minor": ("i i i i", "i i bVI i", "i bII i V", "i i iv V"),
-        "major": ("I I I bVII", "I bVII IV I", "I I IV I", "I bVI bVII I"),
+        "major": ("I I IV I", "I I ii V", "I I V I", "I IV I V"),
     },
     "folk": {
         "minor": ("i iv i V", "i bVII i V", "i i iv V", "i bVI iv V"),
@@ -37,7 +37,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
     },
     "raga": {
         "minor": ("i i iv i", "i bVII i i", "i iv V i", "i i bVII i"),
-        "major": ("I I IV I", "I IV V I", "I I V I", "I bVII IV I"),
+        "major": ("I I IV I", "I IV V I", "I I V I", "I IV I V"),
     },
     "ballad": {
         "minor": ("i bVI iv V", "i iv V i", "i bVII bVI V", "i iv i V"),
@@ -53,7 +53,7 @@ PROGRESSIONS: dict[str, dict[Mode, tuple[str, ...]]] = {
     },
     "rock": {
         "minor": ("i bVI bVII i", "i i iv V", "i bVII iv i", "i bVI iv V", "i bVII i V"),
-        "major": ("I IV V I", "I bVII IV I", "I V IV I", "I vi IV V", "I I IV V"),
+        "major": ("I IV V I", "I IV I V", "I V IV I", "I vi IV V", "I I IV V"),
     },
     "hop": {
         "minor": ("i i iv i", "i bVI i V", "i iv i V", "i i bVI V"),
