@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from optimizer import __version__
+from optimizer import __version__, warmstart
 from optimizer.errors import AttemptFailed, MissingPrerequisite, UsageError, did_you_mean
 from optimizer.estimates import SPACE_FILE, read_space
 from optimizer.loop import Budget, Event, Loop
@@ -21,16 +21,17 @@ from optimizer.recipe import DURATION_RANGE, SEED_RANGE, Recipe
 from optimizer.rendering.base import Clip, EngineSpec
 from optimizer.rendering.registry import RenderOptions, resolve
 from optimizer.rendering.renderer import Renderer
-from optimizer.runs import RunDirectory, slug, write_atomic
-from optimizer.samplers import build
+from optimizer.runs import RunDirectory, find_run, slug, write_atomic
+from optimizer.samplers import Observation, build
 from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.process import ScorerProcess
 from optimizer.search_space import SearchSpace, load_file, load_genre
 from optimizer.search_space.frozen import to_json
 from optimizer.song import Song
-from optimizer.study import RunStudy
+from optimizer.study import RunStudy, read_record
 
+PRIOR_FILE = "prior.json"
 DEFAULT_TRIALS = 30
 SAMPLERS = ("topk", "tpe", "gp", "random", "nsga2")
 GOALS = ("best", "average")
@@ -118,6 +119,8 @@ class Session:
     resumed : bool
     notes : list of str
         What the user should know before the first song.
+    prior : tuple of Observation
+        Songs of earlier studies that the search begins with.
     """
 
     run: RunDirectory
@@ -127,6 +130,7 @@ class Session:
     options: Options
     resumed: bool
     notes: list[str] = field(default_factory=list)
+    prior: tuple[Observation, ...] = ()
 
     @property
     def ahead(self) -> int:
@@ -147,6 +151,7 @@ class Session:
             ahead=self.ahead,
             goal=options.goal or "best",
             per_genre=bool(options.per_genre),
+            prior=self.prior,
         )
         return RunStudy(self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage)
 
@@ -182,7 +187,7 @@ class Session:
                 Path(scratch),
                 sandbox=self.options.sandbox,
                 log=self.run.logs / "scorer.log",
-                read_paths=(self.run.songs, self.run.folder / "rerender"),
+                read_paths=(self.run.songs, self.run.folder / "rerender", self.run.folder / "verify"),
             )
             try:
                 yield process
@@ -273,6 +278,7 @@ def open_session(options: Options) -> Session:
     scorer = _scorer_of(settled, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)
     session = Session(run, space, engine, scorer, settled, resumed, notes)
+    session.prior = _prior_of(options, session)
     if resumed:
         run.check_identity(identity(session))
     return session
@@ -361,7 +367,9 @@ def begin(session: Session) -> None:
         "options": {name: value for name, value in options.items() if value is not None},
     }
     write_atomic(run.folder / SPACE_FILE, to_json(session.space).encode())
-    # The identity last: with it the run exists, so the space must be there by then.
+    if session.prior:
+        write_atomic(run.folder / PRIOR_FILE, warmstart.to_json(session.prior).encode())
+    # The identity last: with it the run exists, so the rest must be there by then.
     run.write_identity(frozen)
 
 
@@ -377,6 +385,8 @@ def identity(session: Session) -> dict[str, Any]:
     }
     if options.explore is not None:
         search["explore"] = options.explore
+    if session.prior:
+        search["prior"] = warmstart.digest(session.prior)
     return {
         "space": {"name": session.space.name, "digest": session.space.digest},
         "renderer": {
@@ -436,6 +446,15 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
         return own
     # The comparison of identities names the difference.
     return asked
+
+
+def _prior_of(options: Options, session: Session) -> tuple[Observation, ...]:
+    """Read earlier songs: those asked for, else those the run was started with."""
+    kept = session.run.folder / PRIOR_FILE
+    if options.prior:
+        records = [read_record(find_run(options.runs_dir, name), estimates=False) for name in options.prior]
+        return warmstart.observations(records, session.space, session.scorer)
+    return warmstart.from_json(kept.read_text(encoding="utf-8")) if kept.is_file() else ()
 
 
 def _engine_of(options: Options, notes: list[str]) -> EngineSpec:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -339,6 +339,48 @@ def read_record(run: RunDirectory, *, storage: str | None = None, estimates: boo
     running = sum(not trial.state.is_finished() for trial in trials)
     record = Record(run.name, run.folder, identity, tuple(songs), tuple(failed), running, attributes.get("target"))
     return with_estimates(record) if estimates else record
+
+
+def add_songs(run: RunDirectory, space: SearchSpace, songs: Sequence[Song]) -> None:
+    """Put songs that were scored elsewhere into a new study, as finished trials.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        Its lock must be held. What an interrupted attempt left in its study is dropped first.
+    space : SearchSpace
+        Contains every song's recipe.
+    songs : sequence of Song
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    spread = distributions(space)
+    with storage_errors(run.database):
+        storage = open_storage(run.database)
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=run.name, storage=storage)
+        study = optuna.create_study(study_name=run.name, storage=storage, direction="maximize")
+        study.set_user_attr("space_digest", space.digest)
+        study.set_user_attr("target", len(songs))
+        trials = []
+        for song in songs:
+            attributes = {
+                "recipe": song.recipe.to_dict(),
+                "phase": song.phase,
+                "parts": dict(song.parts),
+                "sha256": song.sha256,
+                "info": {**song.info, "original_audio": None if song.audio is None else str(song.audio)},
+            }
+            trials.append(
+                optuna.trial.create_trial(
+                    params={**space.point(song.recipe), "seed": song.recipe.seed},
+                    distributions=spread,
+                    value=song.value,
+                    user_attrs=_plain(attributes),
+                )
+            )
+        study.add_trials(trials)
 
 
 def add_parts(run: RunDirectory, parts: Mapping[int, Mapping[str, float]], *, storage: str | None = None) -> None:

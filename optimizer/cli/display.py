@@ -27,8 +27,8 @@ class Display:
 
     Parameters
     ----------
-    trials : int
-        Songs the run shall have.
+    trials : int or None
+        Songs the run shall have; None where time alone decides.
     done : int
         Songs it has already.
     best : float or None
@@ -37,7 +37,9 @@ class Display:
         Monotonic seconds.
     """
 
-    def __init__(self, trials: int, done: int, best: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, trials: int | None, done: int, best: float | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.trials = trials
         self.done = done
         self.best = best
@@ -70,10 +72,15 @@ class Display:
         """Draw an event."""
 
     @property
+    def total(self) -> str:
+        """The total behind a count, where there is one."""
+        return "" if self.trials is None else f"/{self.trials}"
+
+    @property
     def eta(self) -> float | None:
         """Seconds left, from the pace since this process began; None before its first song."""
         made = self.done - self._first
-        if made <= 0:
+        if made <= 0 or self.trials is None:
             return None
         return (self._clock() - self._began) / made * max(self.trials - self.done, 0)
 
@@ -92,12 +99,12 @@ class Plain(Display):
         if isinstance(event, Finished):
             eta = "" if self.eta is None else f"  eta {duration(self.eta)}"
             self.say(
-                f"{event.done:>4}/{self.trials}  #{event.pending.number:04d}  {describe(event.pending.recipe):<52}"
+                f"{event.done:>4}{self.total}  #{event.pending.number:04d}  {describe(event.pending.recipe):<52}"
                 f"  {event.score.value:5.2f}  best {self.best:5.2f}{eta}"
             )
         elif isinstance(event, Failed):
             what = f"#{event.pending.number:04d}  {describe(event.pending.recipe):<52}"
-            self.say(f"   -/{self.trials}  {what}  failed: {event.error}")
+            self.say(f"   -{self.total}  {what}  failed: {event.error}")
 
 
 class Lines(Plain):
@@ -197,11 +204,12 @@ class Rich(Display):
         from rich.text import Text
 
         with self._lock:
+            songs = f"{self.done} songs" if self.trials is None else f"{self.done} of {self.trials} songs"
             best = "" if self.best is None else f"   best {self.best:.2f}"
             eta = "" if self.eta is None else f"   {duration(self.eta)} left"
             failed = f"   {self.failed} failed" if self.failed else ""
             table = Table(
-                title=f"{self.done} of {self.trials} songs{best}{eta}{failed}",
+                title=f"{songs}{best}{eta}{failed}",
                 title_justify="left",
                 title_style="bold",
                 box=box.SIMPLE_HEAD,
@@ -229,7 +237,7 @@ class Rich(Display):
             return table
 
 
-def make(mode: str, trials: int, done: int, best: float | None) -> Display:
+def make(mode: str, trials: int | None, done: int, best: float | None) -> Display:
     """Return the display for ``--progress``; ``auto`` is the live table on a terminal and plain lines elsewhere."""
     if mode == "auto":
         import os

@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from optimizer.cli import best, doctor, export, optimize, rerender, rescore, score, setup, show, spaces, studies
+from optimizer.cli import (
+    best,
+    doctor,
+    explain,
+    export,
+    import_,
+    optimize,
+    rerender,
+    rescore,
+    score,
+    setup,
+    show,
+    spaces,
+    studies,
+    verify,
+)
 from optimizer.errors import Interrupted, OptimizeError
 
 app = typer.Typer(
@@ -18,7 +33,23 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (optimize, best, doctor, export, rerender, rescore, score, setup, show, spaces, studies):
+VERBS = (
+    optimize,
+    best,
+    doctor,
+    explain,
+    export,
+    import_,
+    rerender,
+    rescore,
+    score,
+    setup,
+    show,
+    spaces,
+    studies,
+    verify,
+)
+for verb in VERBS:
     verb.register(app)
 
 

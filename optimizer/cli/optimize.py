@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from optimizer.song import Record
 
 PROGRESS = ("auto", "rich", "plain", "json", "none")
-SEARCH, RENDER, LISTEN, SHOW = "Search", "Rendering", "Listening", "Display"
+NO_END = 1_000_000
+"""Songs that no budget of time reaches."""
+LOOK = 5
+LEAST = 10
+"""Songs before which `--until-gain` believes nothing."""
 
 
 def register(app: typer.Typer) -> None:
@@ -85,6 +90,17 @@ def main(
         typer.Option("--per-genre", help="With --genre all: the same number of songs for each.", show_default=False),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search (0).", metavar="N")] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(help="An earlier study of this genre and scorer to begin with; may be repeated.", metavar="STUDY"),
+    ] = None,
+    budget_minutes: Annotated[
+        float | None, typer.Option(help="Search for so long, instead of to a number of songs.", metavar="M")
+    ] = None,
+    until_gain: Annotated[
+        float | None,
+        typer.Option(help="Stop once 30 more songs would lift the best five by less than this.", metavar="POINTS"),
+    ] = None,
     progress: Annotated[str, typer.Option(help="auto, rich, plain, json or none.")] = "auto",
     json_: Json = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
@@ -108,6 +124,7 @@ def main(
 
     names = Options.__dataclass_fields__
     given = {name: value for name, value in ctx.params.items() if name in names}
+    given["prior"] = tuple(prior or ())
     search(Options(**given), progress=progress, as_json=json_)
 
 
@@ -115,7 +132,7 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
     """Open the run, search to the target, and print the best."""
     from optimizer.cli.display import make
     from optimizer.loop import Budget
-    from optimizer.session import DEFAULT_TRIALS, begin, open_session
+    from optimizer.session import begin, open_session
     from optimizer.study import read_record
 
     session = open_session(options)
@@ -125,17 +142,19 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
         begin(session)
         record = read_record(run, storage=session.options.storage, estimates=False)
         done = len(record.songs)
-        total = options.trials or record.target or DEFAULT_TRIALS
-        trials = total if options.more is None else done + options.more
+        trials = songs_asked_for(options, done, record.target)
         best = max((song.value for song in record.songs), default=None)
-        display = make(progress, trials, done, best)
+        display = make(progress, None if trials == NO_END else trials, done, best)
         for note in session.notes:
             display.say(note)
         if session.resumed:
-            display.say(f"Going on with {run.folder}: {done} songs there, {trials} asked for.")
-        study = session.open_study(trials)
-        study.target = trials
-        budget = Budget(trials)
+            goal = "" if trials == NO_END else f", {trials} asked for"
+            display.say(f"Going on with {run.folder}: {done} songs there{goal}.")
+        study = session.open_study(None if trials == NO_END else trials)
+        if trials != NO_END:
+            study.target = trials
+        seconds = None if options.budget_minutes is None else 60.0 * options.budget_minutes
+        budget = Budget(trials, seconds, gain_is_small(session, options.until_gain))
         try:
             with display:
                 session.search(study, budget, display, signals(display.say))
@@ -145,6 +164,35 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
             study.close()
             record = read_record(run, storage=session.options.storage)
     report(record, as_json=as_json)
+
+
+def songs_asked_for(options: Options, done: int, target: int | None) -> int:
+    """Return how many songs the run shall have; `NO_END` where time alone decides."""
+    from optimizer.session import DEFAULT_TRIALS
+
+    if options.more is not None:
+        return done + options.more
+    if options.trials is not None:
+        return options.trials
+    return NO_END if options.budget_minutes is not None else target or DEFAULT_TRIALS
+
+
+def gain_is_small(session: Session, points: float | None) -> Callable[[], bool] | None:
+    """Return what tells that another 30 songs are not worth it; asked after each song, it looks at every fifth."""
+    if points is None:
+        return None
+    from optimizer.estimates import posterior_of
+    from optimizer.study import read_record
+
+    asked = itertools.count(1)
+
+    def small() -> bool:
+        if next(asked) % LOOK:
+            return False
+        songs = read_record(session.run, storage=session.options.storage, estimates=False).songs
+        return len(songs) >= LEAST and posterior_of(songs, session.space, session.prior).expected_gain(30) < points
+
+    return small
 
 
 @contextlib.contextmanager
