@@ -222,7 +222,7 @@ from optimizer.export import folder
 songs, record, target = pickle.loads(Path(sys.argv[1]).read_bytes())
 stage = sys.argv[2]
 def wait(*_, **__):
-    print("there", flush=True)
+    os.write(1, b"there\n")
     time.sleep(60)
 if stage == "audio":
     real, calls = folder.write_tags, []
@@ -260,8 +260,10 @@ def test_a_kill_leaves_no_half_folder(songs, record, target, tmp_path, stage, ag
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,
     ) as process:
-        assert process.stdout.readline() == b"there\n"
-        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            assert process.stdout.readline() == b"there\n"
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
     if target.exists():
         assert again and len(list((target / "audio").iterdir())) == 2
     # What is left is hidden, and gone with the next export.
