@@ -1,4 +1,4 @@
-"""A new plan or one more take of one: which brings more per minute, where replaying a plan costs less than making it."""
+"""A new plan or one more take of one: which brings more per minute, where a take costs less than a fresh song."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
 from optimizer.samplers.seeds import derive_seed
@@ -57,6 +57,8 @@ def _mark(study: Study, trial: FrozenTrial, marks: Mapping[str, Any]) -> None:
     for name, value in marks.items():
         if name not in present:
             study._storage.set_trial_user_attr(trial._trial_id, name, value)
+            # The live trial shows its own copy, which it shares with us.
+            trial.user_attrs[name] = value
 
 
 def fixed_params(study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -88,6 +90,13 @@ def fits(distribution: BaseDistribution, value: Any) -> bool:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):
         return False
+
+
+def as_asked(distribution: BaseDistribution, value: Any) -> Any:
+    """Return a value in the type that the distribution's suggestions have."""
+    if isinstance(distribution, FloatDistribution):
+        return float(value)
+    return int(value) if isinstance(distribution, IntDistribution) else value
 
 
 def distribution_of(values: tuple[Any, ...], as_range: bool) -> BaseDistribution:

@@ -14,6 +14,7 @@ from optimizer.samplers.history import read_history
 from optimizer.samplers.proposals import (
     PHASE,
     PROPOSAL,
+    as_asked,
     distribution_of,
     draw_independent,
     draw_seed,
@@ -105,7 +106,7 @@ class StatelessSampler(BaseSampler):
                 return drawn
         params = self._proposal(study, trial)
         if param_name in params and fits(param_distribution, params[param_name]):
-            return params[param_name]
+            return as_asked(param_distribution, params[param_name])
         return draw_independent(study, trial, self._seed, param_name, param_distribution)
 
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from optimizer.samplers.observation import Observation
 from optimizer.samplers.policy import Policy
 from optimizer.samplers.proposals import (
     PHASE,
+    as_asked,
     draw_independent,
     draw_seed,
     fits,
@@ -106,6 +107,7 @@ class TopKSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return nothing: parameters are handed out one by one, whatever distribution they are asked with."""
+        require_one_objective(study)
         return {}
 
     def sample_relative(
@@ -127,7 +129,7 @@ class TopKSampler(BaseSampler):
         if param_name in self.policy.grid.values:
             value = self._proposal(study, trial).get(param_name)
             if fits(param_distribution, value):
-                return value
+                return as_asked(param_distribution, value)
         return draw_independent(study, trial, self.policy.seed, param_name, param_distribution)
 
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
