@@ -215,7 +215,7 @@ def test_progress_is_told(songs, record, target):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-KILLED = """
+KILLED = r"""
 import os, pickle, sys, threading, time
 from pathlib import Path
 from optimizer.export import folder
