@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 Order = dict[str, Any]
 
-TICK = 0.1
+TICK = 0.05
 """Seconds between two looks at memory and processes."""
 
 DISK_TICK = 0.5
@@ -66,6 +66,9 @@ class _Supervisor:
 
         if sys.platform == "linux":
             libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
+            with contextlib.suppress(OSError):
+                # Ahead of a fork bomb of any size, where that is allowed; what is forked from here is not.
+                os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
             # The kernel's limit stands above ours: ours gives the better message, the kernel's is never too late.
             memory = self.limits["memory"] + self.limits["memory"] // 4 + (256 << 20)
             self.group = ControlGroup(self.limits["processes"], memory)
@@ -77,13 +80,20 @@ class _Supervisor:
         self.child = os.fork()
         if self.child == 0:
             self._begin(log_end)
-        os.close(log_end)
+        # Kept open here, the protocol's ends would never be seen to close.
+        for descriptor in (log_end, *self.order["keep"]):
+            os.close(descriptor)
         outcome: dict[str, Any] = {}
         try:
             outcome = self._watch(log)
         except _Terminated:
             outcome = {"end": "terminated"}
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # With the first process of a namespace everything in it goes. Where there is none, nothing can have left the
+        # child's process group, since the filter refuses that, and killing a group is one step, however it forks.
+        for kill in (os.kill, os.killpg):
+            with contextlib.suppress(OSError):
+                kill(self.child, signal.SIGKILL)
         tree.end()
         self._pump(log)
         if self.group is not None:
@@ -96,6 +106,9 @@ class _Supervisor:
 
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            # A session apart from the supervisor's: the kernel shares the processors out by session, so that a
+            # fork bomb cannot starve who shall end it.
+            os.setsid()
             libc.die_with_parent()
             if self.group is not None:
                 self.group.join()
@@ -107,7 +120,7 @@ class _Supervisor:
                 os.dup2(source, target)
             if self.order["wrapper"]:
                 self._exec_wrapper()
-            self.order["replaced"] = namespaces.own_mounts(self.order["made"])
+            self.order["replaced"] = namespaces.own_mounts(self.order["made"], self.limits["processes"])
             if "pid" in self.order["made"]:
                 self._be_first()
             _confine_and_exec(self.order)
@@ -165,7 +178,9 @@ class _Supervisor:
     def _over_limits(self, disk: bool) -> dict[str, Any] | None:
         from optimizer.sandbox import tree
 
-        processes = tree.descendants(os.getpid())
+        processes = tree.descendants(os.getpid(), self.limits["processes"])
+        if len(processes) > self.limits["processes"]:
+            return {"reason": "processes", "value": len(processes), "limit": self.limits["processes"]}
         taken = tree.usage(processes)
         limit = self.limits["memory"]
         if taken.resident > limit:
@@ -236,12 +251,14 @@ def _confine(order: Order) -> dict[str, Any]:
     made: list[str] = order.get("made", [])
     facts: dict[str, Any] = {"mechanism": order["mechanism"], "namespaces": made}
     limits.apply(order["limits"]["file_size"], order["limits"]["open_files"])
+    limits.bound_user(order["limits"]["processes"], own_count="user" in made or order["mechanism"] == "bwrap")
     if order["mechanism"] == "off" or sys.platform != "linux":
         return facts
+    # Imported now: once Landlock is in force, the files may be out of reach.
+    from optimizer.sandbox import landlock, seccomp
+
     facts["landlock"] = 0
     if order["landlock"]:
-        from optimizer.sandbox import landlock
-
         facts["landlock"] = landlock.apply(
             order["read"],
             order["data"],
@@ -252,11 +269,10 @@ def _confine(order: Order) -> dict[str, Any]:
     libc.drop_capabilities()
     facts["seccomp"] = False
     if order["seccomp"]:
-        from optimizer.sandbox import seccomp
-
-        enclosed = "pid" in made or order["mechanism"] == "bwrap" or facts["landlock"] >= 6
+        apart = "pid" in made or order["mechanism"] == "bwrap"
         seccomp.install(
-            own_signals_only=None if enclosed else os.getpid(),
+            own_signals_only=None if apart or facts["landlock"] >= 6 else os.getpid(),
+            own_group_only=not apart,
             shared_memory="ipc" in made or order["mechanism"] == "bwrap",
         )
         facts["seccomp"] = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import sys
 from functools import cache
 from typing import Any
@@ -51,6 +52,11 @@ def _checked(result: int, what: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
+
+
+def kernel() -> tuple[int, ...]:
+    """Version of the running kernel, (major, minor)."""
+    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def prctl(option: int, *arguments: Any) -> int:

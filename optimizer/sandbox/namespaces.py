@@ -60,8 +60,15 @@ def _settled(made: list[str]) -> list[str]:
     return made
 
 
-def own_mounts(made: list[str]) -> list[str]:
+def own_mounts(made: list[str], processes: int) -> list[str]:
     """In the first process of the namespaces, give it a view of its own processes, and shared memory of its own.
+
+    Parameters
+    ----------
+    made : list of str
+        What `enter` returned.
+    processes : int
+        How many there may be in the process namespace, where the kernel can bound that.
 
     Returns
     -------
@@ -76,7 +83,16 @@ def own_mounts(made: list[str]) -> list[str]:
         libc.unshare(libc.CLONE_NEWNS)
         if "pid" in made:
             libc.mount("proc", "/proc", "proc", libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC)
+            _bound_processes(processes)
         safe = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
         libc.mount("tmpfs", "/dev/shm", "tmpfs", safe, "size=64m,mode=1777")
         done.append("/dev/shm")
     return done
+
+
+def _bound_processes(most: int) -> None:
+    # Up to Linux 6.13 there is but one such number, for the whole machine.
+    if libc.kernel() >= (6, 14):
+        with contextlib.suppress(OSError):
+            # The first 300 numbers are used once only.
+            Path("/proc/sys/kernel/pid_max").write_text(str(300 + most))

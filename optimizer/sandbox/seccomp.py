@@ -115,6 +115,7 @@ _SIGNALS: dict[str, tuple[int | None, int | None]] = {
     "rt_tgsigqueueinfo": (297, 240),
     "pidfd_send_signal": (424, 424),
 }
+_GROUPS: dict[str, tuple[int | None, int | None]] = {"setsid": (112, 157), "setpgid": (109, 154)}
 _SOCKET = (41, 198)
 _SOCKETPAIR = (53, 199)
 _CLONE = (56, 220)
@@ -133,7 +134,9 @@ def supported() -> bool:
     return True
 
 
-def program(machine: str, *, own_signals_only: int | None = None, shared_memory: bool = True) -> bytes:
+def program(
+    machine: str, *, own_signals_only: int | None = None, own_group_only: bool = False, shared_memory: bool = True
+) -> bytes:
     """Assemble the filter.
 
     Parameters
@@ -143,6 +146,8 @@ def program(machine: str, *, own_signals_only: int | None = None, shared_memory:
     own_signals_only : int, optional
         A process id; signals may then go to threads of that process only. For kernels on which neither a process
         namespace nor Landlock keeps a child from signalling its supervisor.
+    own_group_only : bool
+        True refuses leaving the process group, by which a supervisor without a process namespace ends everything.
     shared_memory : bool
         False refuses System V shared memory, which outlives its process where there is no namespace for it.
 
@@ -164,6 +169,8 @@ def program(machine: str, *, own_signals_only: int | None = None, shared_memory:
     refused = [numbers[column] for numbers in _REFUSED.values()]
     if not shared_memory:
         refused += [numbers[column] for numbers in _SHARED_MEMORY.values()]
+    if own_group_only:
+        refused += [numbers[column] for numbers in _GROUPS.values()]
     if own_signals_only is not None:
         refused += [numbers[column] for numbers in _SIGNALS.values()]
     code += _each(refused, refuse)
@@ -177,9 +184,14 @@ def program(machine: str, *, own_signals_only: int | None = None, shared_memory:
     return b"".join(code)
 
 
-def install(*, own_signals_only: int | None = None, shared_memory: bool = True) -> None:
-    """Put the filter on this thread and what it starts, for good; raises OSError."""
-    code = program(platform.machine(), own_signals_only=own_signals_only, shared_memory=shared_memory)
+def install(*, own_signals_only: int | None = None, own_group_only: bool = False, shared_memory: bool = True) -> None:
+    """Put the filter on this thread and what it starts, for good; raises OSError. See `program`."""
+    code = program(
+        platform.machine(),
+        own_signals_only=own_signals_only,
+        own_group_only=own_group_only,
+        shared_memory=shared_memory,
+    )
 
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]

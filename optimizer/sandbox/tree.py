@@ -30,13 +30,16 @@ class Usage(NamedTuple):
     resident: int
 
 
-def descendants(root: int) -> list[int]:
-    """Return the ids of all processes beneath `root`, parents first."""
+def descendants(root: int, most: int = sys.maxsize) -> list[int]:
+    """Return the ids of all processes beneath `root`, parents first; the search ends once `most` are exceeded.
+
+    A fork bomb makes them faster than they can be listed.
+    """
     if sys.platform != "linux":
         return _descendants_by_psutil(root)
     found: list[int] = []
     todo = [root]
-    while todo:
+    while todo and len(found) <= most:
         for pid in _children(todo.pop()):
             found.append(pid)
             todo.append(pid)
@@ -129,14 +132,16 @@ def _children(pid: int) -> list[int]:
         return found
     for thread in threads:
         try:
-            text = (thread / "children").read_text()
+            # One read, no more: a process that forks without end makes its list grow faster than it is read.
+            with (thread / "children").open("rb", buffering=0) as file:
+                text = file.read(1 << 14).decode()
         except FileNotFoundError:
             if Path("/proc/self/task").exists() and not Path(f"/proc/self/task/{os.getpid()}/children").exists():
                 return _children_by_scan(pid)
             continue
         except OSError:
             continue
-        found += [int(child) for child in text.split()]
+        found += [int(child) for child in text.split(" ")[:-1]]
     return found
 
 

@@ -108,4 +108,3 @@ def _setuid() -> str:
     # Root without capabilities cannot; an ordinary user never could.
     os.setuid(os.getuid() + 1)
     return "done"
-

@@ -24,7 +24,9 @@ def wave(seconds, level=0.3, rate=RATE):
 def write(out, samples, rate=RATE):
     """Write 32-bit float WAV; without numpy, which would take longer to import than all else here."""
     data = array.array("f", samples).tobytes()
-    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, rate, rate * 4, 4, 32) + b"data" + struct.pack("<I", len(data))
+    head = (
+        b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, rate, rate * 4, 4, 32) + b"data" + struct.pack("<I", len(data))
+    )
     Path(out).write_bytes(b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data)
 
 
@@ -194,6 +196,12 @@ class Hostile:
             except OSError:
                 pass
 
+    def many_children(self, recipe, out):
+        for _ in range(60):
+            if os.fork() == 0:
+                time.sleep(3600)
+        time.sleep(3600)
+
     def threads(self, recipe, out):
         import threading
 
@@ -230,7 +238,10 @@ class Hostile:
     # -- what it leaves behind ------------------------------------------------------------------------------------
     def grandchild(self, recipe, out):
         if os.fork() == 0:
-            os.setsid()
+            try:
+                os.setsid()
+            except OSError:
+                pass
             if os.fork() == 0:
                 for number in range(64):
                     try:

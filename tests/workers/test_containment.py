@@ -83,7 +83,15 @@ def test_no_socket_of_any_family_opens(shared, ask):
 
 
 def test_the_child_sees_no_token_no_descriptor_and_no_other_process(mechanism, start, ask, monkeypatch):
-    for name in ("HF_TOKEN", "AWS_ACCESS_KEY_ID", "OMP_API_KEY", "CUDA_SECRET", "SOME_PASSWORD", "GITHUB_TOKEN", "OTHER"):
+    for name in (
+        "HF_TOKEN",
+        "AWS_ACCESS_KEY_ID",
+        "OMP_API_KEY",
+        "CUDA_SECRET",
+        "SOME_PASSWORD",
+        "GITHUB_TOKEN",
+        "OTHER",
+    ):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     leaked = os.open("/etc/passwd", os.O_RDONLY)
