@@ -75,8 +75,11 @@ class Kit:
     def _strokes(self, index: int, bar: Bar) -> list[Stroke]:
         lane = self.lanes[index]
         pattern = self.others[index] if bar.section == "c" and bar.place % 8 >= 4 else self.patterns[index]
-        if lane.metre and pattern[:16:4] != "XXXX":
-            pattern = {"3": WALTZ, "6": COMPOUND}.get(self.sheet.metre, {}).get(lane.metre, pattern)
+        if self.sheet.metre == "6":
+            pattern = COMPOUND.get(lane.metre, pattern)
+        elif self.sheet.metre == "3" and pattern[:16:4] != "XXXX":
+            # Four on the floor is three on the floor; what has a backbeat becomes a waltz.
+            pattern = WALTZ.get(lane.metre, pattern)
         return bar_of(pattern, bar.place, self.sheet.metre)
 
     def _strike(self, lane: Lane, number: int, bar: Bar, stroke: Stroke) -> None:

@@ -86,7 +86,7 @@ def _short(bars: int, hurry: float, rng: np.random.Generator) -> list[tuple[str,
 def _long(bars: int, hurry: float, rng: np.random.Generator) -> list[tuple[str, int]]:
     verse = 8 if hurry < 0.7 and bars > 40 else 4
     sections: list[tuple[str, int]] = [("i", 2), ("v", verse), ("b", 2)]
-    left = bars - 8 - verse
+    left = bars - 4 - verse
     while left > 0:
         chorus = min(8, left)
         sections.append(("c", chorus))
