@@ -179,7 +179,8 @@ class _Supervisor:
         from optimizer.sandbox import tree
 
         processes = tree.descendants(os.getpid(), self.limits["processes"])
-        if len(processes) > self.limits["processes"]:
+        # Reaching it counts: the kernel's own limits let none go beyond.
+        if len(processes) >= self.limits["processes"]:
             return {"reason": "processes", "value": len(processes), "limit": self.limits["processes"]}
         taken = tree.usage(processes)
         limit = self.limits["memory"]
@@ -188,7 +189,7 @@ class _Supervisor:
             exact = tree.proportional(processes)
             if exact is None or exact > limit:
                 return {"reason": "memory", "value": exact or taken.resident, "limit": limit}
-        if taken.tasks > self.limits["processes"] or (taken.tasks > 8 and self._hit() == "processes"):
+        if taken.tasks >= self.limits["processes"] or (taken.tasks > 8 and self._hit() == "processes"):
             return {"reason": "processes", "value": taken.tasks, "limit": self.limits["processes"]}
         if disk:
             size = tree.disk_usage(self.order["scratch"])
