@@ -48,10 +48,10 @@ def choose(
     records: Sequence[Record],
     *,
     top: int,
-    by: str,
-    diversity: float,
-    max_per_style: int | None,
-    max_per_key: int | None,
+    by: str = "score",
+    diversity: float = 0.0,
+    max_per_style: int | None = None,
+    max_per_key: int | None = None,
 ) -> Selection:
     """Choose the best songs of one or several runs."""
     from optimizer.errors import UsageError

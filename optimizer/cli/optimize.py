@@ -230,7 +230,10 @@ def resume_command(session: Session) -> str:
 
 def report(record: Record, *, as_json: bool, top: int = 5) -> None:
     """Print the best songs and what to do with them."""
-    ranked = sorted(record.songs, key=lambda song: (-song.value, song.number))[:top]
+    from optimizer.cli.choice import choose
+
+    # As `best` and `export` choose: not five takes of one recipe.
+    ranked = choose([record], top=top).songs if record.songs else ()
     if as_json:
         print_json(
             {
@@ -244,7 +247,7 @@ def report(record: Record, *, as_json: bool, top: int = 5) -> None:
         return
     if not ranked:
         return
-    print(f"The best {len(ranked)} of {len(record.songs)} songs in {shown(record.folder)}:\n")
+    print(f"\nThe best {len(ranked)} of {len(record.songs)} songs in {shown(record.folder)}:\n")
     print_table(
         ["trial", "score", "expected", "style", "BPM", "key", "language", "file"],
         [
