@@ -173,6 +173,7 @@ class Session:
                     log=self.run.logs / f"worker-{index}.log",
                     recycle=self.options.recycle,
                     keep_loaded=not self.options.fresh_process,
+                    hidden=self._hidden(),
                 )
                 stack.callback(renderer.close)
                 made.append(renderer)
@@ -188,11 +189,16 @@ class Session:
                 sandbox=self.options.sandbox,
                 log=self.run.logs / "scorer.log",
                 read_paths=(self.run.songs, self.run.folder / "rerender", self.run.folder / "verify"),
+                hidden=self._hidden(),
             )
             try:
                 yield process
             finally:
                 process.close()
+
+    def _hidden(self) -> tuple[Path, ...]:
+        """Say what no child may read, even where the folder above is open to it: this run, and the others."""
+        return (self.run.folder, self.run.folder.parent)
 
     def check_recipes(self, renderer: Renderer) -> None:
         """Let the engine look at every style and language before the first render.
