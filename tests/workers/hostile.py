@@ -84,6 +84,11 @@ class Hostile:
         self.on_step(1, 2)
         self.on_step(2, 2)
 
+    def slow(self, recipe, out):
+        self.on_step(1, 2)
+        time.sleep(0.5)
+        self.on_step(2, 2)
+
     def numbers(self, recipe, out):
         import numpy as np
 
