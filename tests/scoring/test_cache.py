@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -118,6 +120,9 @@ def test_another_kind_of_file_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_readers_see_what_a_writer_writes(tmp_path: Path) -> None:
     path = tmp_path / "shared.db"
+    EmbeddingStore(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     with EmbeddingStore(path) as writer, EmbeddingStore(path) as reader:
         writer.put("a", "e", np.ones(3))
         assert reader.get("a", "e") is not None
