@@ -138,3 +138,13 @@ def test_what_cannot_be_tagged_is_named(tmp_path, name, content, reason):
     with pytest.raises(UsageError, match=reason):
         write_tags(path, {"title": "t"})
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("title", ["a", "ab"])
+def test_chunks_of_a_wav_start_at_even_places(masters, tmp_path, title):
+    path = tmp_path / "song.wav"
+    audio.transcode(masters[0], path)
+    write_tags(path, {"title": title})
+    content = path.read_bytes()
+    assert len(content) % 2 == 0 and int.from_bytes(content[4:8], "little") == len(content) - 8
+    assert str(mutagen.File(path).tags["TIT2"]) == title
