@@ -39,7 +39,7 @@ def profile(policy: Policy) -> str:
         "(allow ipc-posix-shm ipc-posix-sem)",
         "(allow file-read-metadata)",
         *_rule("allow process-exec", read),
-        *_rule("allow file-read*", read),
+        *_rule("allow file-read* file-map-executable", read),
         *_rule("allow file-read* file-write* file-ioctl", [Path(name) for name in _DEVICES], "literal"),
     ]
     if policy.device == "mps":
