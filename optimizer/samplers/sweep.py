@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.samplers.grid import Block, Factor, Grid
+from optimizer.samplers.grid import GENRE, Block, Factor, Grid
 from optimizer.samplers.observation import History
 from optimizer.samplers.seeds import derive_seed
 
@@ -55,16 +55,15 @@ def sweep_point(grid: Grid, history: History, seed: int, *, fixed: Mapping[str, 
 
 
 def matching_blocks(grid: Grid, fixed: Mapping[str, Any] | None) -> list[int]:
-    """Return the blocks that hold a point with the fixed values, or all where none does."""
+    """Return the blocks that have as many of the fixed values as any has."""
     if not fixed:
         return list(range(len(grid.blocks)))
-    found = [
-        number
-        for number, block in enumerate(grid.blocks)
-        if fixed.get("genre", block.genre) == block.genre
-        and all(fixed[factor.name] in factor.values for factor in block.factors if factor.name in fixed)
+    matches = [
+        (fixed.get(GENRE) == block.genre)
+        + sum(fixed[factor.name] in factor.values for factor in block.factors if factor.name in fixed)
+        for block in grid.blocks
     ]
-    return found or list(range(len(grid.blocks)))
+    return [number for number, count in enumerate(matches) if count == max(matches)]
 
 
 def matching_points(block: Block, indices: NDArray[np.int64], fixed: Mapping[str, Any] | None) -> NDArray[np.int64]:

@@ -109,13 +109,25 @@ def _foreign(name: str) -> Callable[[int], BaseSampler]:
             f"sampler {name!r} cannot be imported: {error}.",
             next_step="Name it as package.module:Class, and put its folder on PYTHONPATH.",
         ) from error
-    takes_seed = "seed" in inspect.signature(made).parameters
 
     def factory(seed: int) -> BaseSampler:
-        sampler = made(seed=seed) if takes_seed else made()
+        try:
+            sampler = made(seed=seed) if _takes_seed(made) else made()
+        except TypeError as error:
+            raise UsageError(
+                f"sampler {name!r} cannot be made: {error}.",
+                next_step="It may take `seed` and nothing else; wrap it in a function of your own that gives the rest.",
+            ) from error
         if not isinstance(sampler, BaseSampler):
             raise UsageError(f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.")
         return sampler
 
     factory(0)
     return factory
+
+
+def _takes_seed(made: Callable[..., object]) -> bool:
+    try:
+        return "seed" in inspect.signature(made).parameters
+    except ValueError:
+        return False

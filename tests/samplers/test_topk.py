@@ -278,9 +278,9 @@ def test_per_genre_spreads_the_songs_evenly(world: SimpleNamespace) -> None:
 
 def test_best_songs_and_good_averages_are_different_goals(world: SimpleNamespace) -> None:
     def loud_genre_share(goal: str) -> int:
-        policy = topk(world, True, goal=goal, n_trials=80).policy
+        policy = topk(world, True, goal=goal, n_trials=45).policy
         heard: list[Observation] = []
-        for number in range(80):
+        for number in range(45):
             params = policy.next(History(number, tuple(heard))).params
             loud = params["genre"] == "genre1"
             noise = world.score({"style": "same"}, number) - 3.2
