@@ -14,7 +14,7 @@ def tiny_acestep(folder: Path) -> Path:
     """Build the random-weight pipeline of ``tests/rendering/tiny_models.py`` in `folder`."""
     program = ROOT / "tests" / "rendering" / "tiny_models.py"
     subprocess.run(
-        [sys.executable, str(program), "acestep", str(folder)],
+        [sys.executable, str(program), str(folder.parent), folder.name],
         check=True,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -30,7 +30,9 @@ from optimizer.rendering.device import (
     model_environment,
     release_memory,
     require_packages,
+    require_version,
     settle_device,
+    settle_memory,
     steady_torch,
 )
 from optimizer.rendering.plans import CODES_PER_SECOND, codes_of, fit_codes, plan_text
@@ -76,7 +78,7 @@ def describe(options: RenderOptions) -> EngineSpec:
     MissingPrerequisite
         If the packages are not installed.
     """
-    require_packages("acestep", *PACKAGES)
+    require_usable()
     checkpoint = find(options.model)
     profile = profile_of(checkpoint.folder)
     device = guess_device(options.device)
@@ -103,6 +105,12 @@ def describe(options: RenderOptions) -> EngineSpec:
         copies=device == "cpu",
         plans=True,
     )
+
+
+def require_usable() -> None:
+    """Raise `MissingPrerequisite` unless the packages are installed, and new enough."""
+    require_packages("acestep", *PACKAGES)
+    require_version("diffusers", (0, 38), "has no AceStepPipeline")
 
 
 def find(model: str | None) -> Checkpoint:
@@ -181,7 +189,7 @@ def status(model: str | None = None) -> dict[str, Any]:
             folder=str(checkpoint.folder),
             bytes=checkpoint.size,
         )
-        require_packages("acestep", *PACKAGES)
+        require_usable()
     except OptimizeError as error:
         report.update(problem=error.message, mend=error.next_step)
     else:
@@ -263,6 +271,7 @@ class AceStep:
         self.pipe.vae.enable_tiling()
         self.pipe.set_progress_bar_config(disable=True)
         self.rate = float(self.pipe.latents_per_second)
+        settle_memory()
         return {
             "device": self.device,
             "dtype": str(self.dtype).removeprefix("torch."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,18 @@ def model_environment() -> dict[str, str]:
     }
 
 
+def require_version(package: str, least: tuple[int, ...], why: str) -> None:
+    """Raise `MissingPrerequisite` if an installed package is older than `least`."""
+    found = version(package)
+    numbers = tuple(int(part) for part in found.split(".")[: len(least)] if part.isdigit())
+    if numbers < least:
+        wanted = ".".join(map(str, least))
+        raise MissingPrerequisite(
+            f"{package} {found} {why}; {wanted} or newer is needed",
+            next_step=f'Run: pip install --upgrade "{package}>={wanted}"',
+        )
+
+
 def steady_torch() -> None:
     """Make torch repeat itself on one machine and device; called in the child before a model is loaded."""
     import torch
@@ -143,6 +156,14 @@ class Growth:
             if now - first > max(self._slack, self._share * first):
                 return f"{name} memory grew from {first / 2**20:.0f} to {now / 2**20:.0f} MiB between songs"
         return None
+
+
+def settle_memory() -> None:
+    """Take what a loaded model consists of out of the collector's sight: it stays, and looking at it takes time."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 def release_memory(device: str) -> None:

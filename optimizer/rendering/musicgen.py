@@ -29,6 +29,7 @@ from optimizer.rendering.device import (
     release_memory,
     require_packages,
     settle_device,
+    settle_memory,
     steady_torch,
 )
 
@@ -169,6 +170,7 @@ class MusicGen:
                 next_step="Run: optimize setup musicgen",
             )
         self.model.to(self.device).eval()
+        settle_memory()
         codec = self.model.config.audio_encoder
         self.sample_rate, self.frame_rate = int(codec.sampling_rate), float(codec.frame_rate)
         return {

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def _build(kind: str, folder: Path, *extra: str) -> Path:
-    """Build a model in another process: torch in this one would count against every test's start."""
-    program = Path(__file__).with_name("tiny_models.py")
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the models in another process, in one go: importing torch is what takes the time."""
+    folder = tmp_path_factory.mktemp("models")
     subprocess.run(
-        [sys.executable, str(program), kind, str(folder), *extra],
+        [sys.executable, str(Path(__file__).with_name("tiny_models.py")), str(folder)],
         check=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
@@ -35,15 +36,15 @@ def _build(kind: str, folder: Path, *extra: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_acestep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_acestep(tiny_models: Path) -> Path:
     """Return the folder of a turbo pipeline at 8 kHz, 25 latents a second, two denoising layers."""
-    return _build("acestep", tmp_path_factory.mktemp("models") / "tiny-acestep-turbo")
+    return tiny_models / "tiny-acestep-turbo"
 
 
 @pytest.fixture(scope="session")
-def tiny_musicgen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a MusicGen with its processor."""
-    return _build("musicgen", tmp_path_factory.mktemp("models") / "tiny-musicgen")
+def tiny_musicgen(tiny_models: Path) -> Path:
+    """Return the folder of a MusicGen with its tokenizer."""
+    return tiny_models / "tiny-musicgen"
 
 
 @pytest.fixture

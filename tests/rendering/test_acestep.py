@@ -331,6 +331,11 @@ def test_models_that_cannot_be_used(tiny_acestep: Path, tmp_path: Path, options,
     with pytest.raises(MissingPrerequisite, match="needs diffusers") as missing:
         describe(options(model=str(tiny_acestep)))
     assert "banger-optimizer[models]" in str(missing.value.next_step)
+    monkeypatch.undo()
+    monkeypatch.setattr("optimizer.rendering.device.version", lambda name: "0.37.1")
+    with pytest.raises(MissingPrerequisite, match=r"diffusers 0\.37\.1 has no AceStepPipeline; 0\.38 or newer") as old:
+        describe(options(model=str(tiny_acestep)))
+    assert "diffusers>=0.38" in str(old.value.next_step)
 
 
 def test_status_for_the_doctor(tiny_acestep: Path, tmp_path: Path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -58,14 +59,31 @@ def test_song_becomes_a_checked_master(warm: Renderer, song: Recipe, tmp_path: P
     assert (clip.sample_rate, clip.duration) == (8000, 2.0)
     assert soundfile.info(clip.path).format == "FLAC"
     assert steps == [(step, 8) for step in range(1, 9)]
-    assert warm.info["device"] == "cpu"
+    assert (warm.info["device"], warm.info["sample_rate"]) == ("cpu", 8000)
     assert warm.info["profile"] == "turbo/8 steps/shift 3/guidance 1"
     assert clip.info["attempts"] == 1
 
 
-def test_another_process_makes_the_same_song(warm: Renderer, song: Recipe, make: Make, tmp_path: Path) -> None:
+def test_another_process_and_the_hubs_cache_make_the_same_song(
+    warm: Renderer, song: Recipe, make: Make, tiny_acestep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the cache a model is a folder of links to files elsewhere, and the worker must see both."""
+    from huggingface_hub import constants
+
     here = warm.render(song, tmp_path / "a.flac")
-    other = make(warm.spec, keep_loaded=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    store = tmp_path / "hub" / "models--owner--tiny-turbo"
+    (store / "blobs").mkdir(parents=True)
+    for number, file in enumerate(path for path in tiny_acestep.rglob("*") if path.is_file()):
+        blob = store / "blobs" / f"{number:064x}"
+        shutil.copyfile(file, blob)
+        link = store / "snapshots" / commit / file.relative_to(tiny_acestep)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    spec = described(acestep, Path("owner/tiny-turbo"))
+    assert f"tiny-turbo@{commit}" in spec.revision
+    other = make(spec, keep_loaded=False)
     there = other.render(song, tmp_path / "b.flac")
     assert other.pid is None
     assert there.sha256 == here.sha256
@@ -131,7 +149,7 @@ def connect(kind):
         made.send(b"x")
 
 class Probe(AceStep):
-    """The engine itself, which also tries what it must not do, or claims another rate."""
+    """The engine itself, which also tries what it must not do."""
 
     def load(self, config):
         self.folder = Path(config["folder"])
@@ -139,9 +157,6 @@ class Probe(AceStep):
 
     def render(self, recipe, out):
         kept = super().render(recipe, out)
-        if recipe["caption"] == "slow":
-            samples, rate = soundfile.read(out)
-            soundfile.write(out, samples[: len(samples) // 2], rate // 2, format="WAV", subtype="FLOAT")
         weights = self.folder / "vae" / "diffusion_pytorch_model.safetensors"
         return {
             **kept,
@@ -174,25 +189,18 @@ def test_no_network_and_a_model_that_is_only_read(
     assert sorted((path, path.stat().st_mtime_ns) for path in tiny_acestep.rglob("*")) == before
 
 
-def test_rate_is_held_against_the_pipelines_own(probe: Renderer, song: Recipe, tmp_path: Path) -> None:
-    """Whatever a file says of itself: at 4 kHz it lasts as long as it should."""
-    with pytest.raises(BadAudio, match="8000 Hz were expected") as caught:
-        probe.render(replace(song, caption="slow"), tmp_path / "a.flac")
-    assert caught.value.reason == "sample-rate"
-    assert not (tmp_path / "a.flac").exists()
-
-
 GROWING = """
 import numpy, soundfile
 
 class Growing:
     def load(self, config):
         self.songs = 0
+        return {"sample_rate": 8000}
 
     def render(self, recipe, out):
         self.songs += 1
-        wave = numpy.sin(numpy.arange(16000) / 7)
-        soundfile.write(out, wave, 8000)
+        rate = 4000 if recipe["caption"] == "slow" else 8000
+        soundfile.write(out, numpy.sin(numpy.arange(2 * rate) / 7), rate)
         return {"songs": self.songs, "recycle": "device memory grew" if self.songs == 2 else None}
 """
 
@@ -203,6 +211,16 @@ def test_engine_that_outgrew_its_device_is_replaced(make: Make, song: Recipe, tm
     counts = [renderer.render(song, tmp_path / "a.flac").info["songs"] for _ in range(4)]
     assert counts == [1, 2, 1, 2]
     assert renderer.render(song, tmp_path / "a.flac").info["attempts"] == 1
+
+
+def test_rate_is_held_against_what_the_engine_loaded(make: Make, song: Recipe, tmp_path: Path) -> None:
+    """Whatever a file says of itself: at 4 kHz it lasts as long as it should."""
+    (tmp_path / "growing.py").write_text(GROWING)
+    renderer = make(EngineSpec("growing", f"{tmp_path / 'growing.py'}:Growing", "1"))
+    with pytest.raises(BadAudio, match="8000 Hz were expected") as caught:
+        renderer.render(replace(song, caption="slow"), tmp_path / "a.flac")
+    assert caught.value.reason == "sample-rate"
+    assert not (tmp_path / "a.flac").exists()
 
 
 def test_musicgen_through_the_same_door(tiny_musicgen: Path, make: Make, song: Recipe, tmp_path: Path) -> None:

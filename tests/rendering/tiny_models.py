@@ -1,4 +1,4 @@
-"""Build a tiny model with random weights in a folder: ``python tiny_models.py acestep|musicgen FOLDER [base]``.
+"""Build tiny models with random weights: ``python tiny_models.py FOLDER``, or one of them with its name after that.
 
 The tokenizer is a byte-level BPE trained on the shipped search spaces, so that real captions fit the text encoder's
 256 tokens as they do with the real tokenizer (single bytes would leave room for 87 characters).
@@ -211,8 +211,6 @@ def musicgen(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    kind, target = sys.argv[1], Path(sys.argv[2])
-    if kind == "acestep":
-        acestep(target, turbo="base" not in sys.argv[3:])
-    else:
-        musicgen(target)
+    target, kinds = Path(sys.argv[1]), sys.argv[2:] or ["tiny-acestep-turbo", "tiny-musicgen"]
+    for kind in kinds:
+        {"tiny-acestep-turbo": acestep, "tiny-musicgen": musicgen}[kind](target / kind)
