@@ -9,10 +9,12 @@ import typer
 
 from optimizer.cli import (
     best,
+    dashboard,
     doctor,
     explain,
     export,
     import_,
+    listen,
     optimize,
     report,
     rerender,
@@ -23,6 +25,7 @@ from optimizer.cli import (
     spaces,
     studies,
     verify,
+    votes,
 )
 from optimizer.errors import Interrupted, OptimizeError
 
@@ -37,10 +40,12 @@ app = typer.Typer(
 VERBS = (
     optimize,
     best,
+    dashboard,
     doctor,
     explain,
     export,
     import_,
+    listen,
     rerender,
     report,
     rescore,
@@ -50,6 +55,7 @@ VERBS = (
     spaces,
     studies,
     verify,
+    votes,
 )
 for verb in VERBS:
     verb.register(app)
