@@ -16,7 +16,8 @@ LATIN = (
         "latin",
         (
             Lane("kick-club", ("X...X...X...X...",), 1.5, when="ivbco", metre="kick"),
-            Lane("snare-tight", _DEMBOW, -3.5, when="ivbco", metre="snare"),
+            Lane("snare-tight", _DEMBOW, -5.0, when="ivbco", metre="snare"),
+            Lane("block", ("X...X...X...X...",), -11.0, -0.15, "ivbco"),
             Lane("timbale", ("..............xx", "......x.......x."), -9.0, 0.3, "vc", 0.8, room=0.15),
             Lane("hat", ("X.x.X.x.X.x.X.x.",), -12.0, -0.2, "vbco", metre="hat"),
             Lane("shaker", ("xoxoxoxoxoxoxoxo",), -19.0, 0.4, "c", 0.8),
@@ -138,14 +139,14 @@ LATIN = (
         "folk",
         (
             Lane("kick-house", ("X...X...X...X...", "X...X..xX...X.x."), 0.0, when="ivco", metre="kick"),
-            Lane("snare-tight", ("...x..x....x..x.", "......x.......x."), -5.5, when="vbco", metre="snare"),
-            Lane("block", ("x..x..x...x..x..", "..x..x....x..x.."), -13.0, 0.4, "ivbc"),
+            Lane("snare-tight", ("......x.......x.", "...x..x....x..x."), -8.0, when="vbco", metre="snare"),
+            Lane("block", ("X..xX...X..xX...", "X...X.x.X...X.x."), -9.0, 0.3, "ivbc"),
             Lane("shaker", ("XoxoXoxoXoxoXoxo",), -13.0, -0.3, "ivbco", metre="hat"),
             Lane("hat-open", ("..x...x...x...x.",), -18.0, 0.1, "c"),
         ),
         (
             Part("bass-round", "bass", ("r---r-r-r-f-r-u-", "r-r-r---r-r-r-f-"), 33, -2.0, when="ivbco", room=0.0),
-            Part("stab-deep", "chords", ("..x...x...x...x.",), 64, -11.0, -0.2, "ivbco", room=0.2),
+            Part("stab-deep", "chords", ("..x...x...x...x.",), 64, -14.0, -0.2, "ivbco", room=0.2),
             Part("kalimba", "lead", ("push",), 76, -6.0, 0.2, "ivc", room=0.25, front=True),
             Part("flute", "counter", (), 79, -15.0, -0.2, "c", 0.8, room=0.35),
             Part("marimba", "riff", ("x.x.x..xx.x.x.x.",), 72, -12.0, 0.35, "ivc", room=0.25),

@@ -104,8 +104,8 @@ ROCK = (
         (
             Lane("kick-live", ("X...X...X...X...", "X...X...X...X.x."), 0.0, when="ivbco", metre="kick"),
             Lane("snare-live", _BACK, -3.0, when="ivbco", metre="snare"),
-            Lane("hat-tight", ("x.x.x.x.x.x.x.x.", "x.xxx.xxx.xxx.xx"), -15.0, -0.2, "ivbco", metre="hat"),
-            Lane("hat-open", ("..x...x...x...x.",), -16.0, -0.2, "c"),
+            Lane("hat-tight", ("X.o.X.o.X.o.X.o.", "X.oxX.oxX.oxX.ox"), -14.0, -0.2, "ivbco", metre="hat"),
+            Lane("hat-open", ("..x...x...x...x.",), -19.0, -0.2, "c"),
             Lane("cowbell", ("x...x...x...x...",), -16.0, 0.4, "c", 0.6),
         ),
         (
@@ -121,7 +121,7 @@ ROCK = (
             Part(
                 "muted",
                 "chords",
-                ("..x...x...x..xx.", "..x.x...x.x...x."),
+                ("x.x...x.x.x..xx.", "x.x.x.x.x.x.x.xx"),
                 64,
                 -8.0,
                 -0.4,
