@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
@@ -13,6 +13,7 @@ from landscape import World
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
+from optimizer.samplers import learn
 from optimizer.samplers.grid import Grid
 from optimizer.samplers.observation import History, Observation
 from optimizer.samplers.policy import Policy
@@ -31,11 +32,14 @@ class Field:
     scores : float array [shape=(genres, recipes, takes)]
     tempi : sequence of sequences of int
         BPMs of each genre.
+    others : list of pairs of arrays
+        Recipes and scores of other genres' random sweeps.
     """
 
     world: World
     scores: Array
     tempi: list[list[int]]
+    others: list[tuple[Array, Array]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.shape = self.world.surface.shape[1:]
@@ -133,7 +137,36 @@ def oracle(field: Field, songs: int, seed: int) -> None:
 def ours(field: Field, songs: int, seed: int) -> None:
     """`TopKSampler`'s policy, without the storage between (tests/samplers proves that both propose the same)."""
     space, subspaces = field.spaces()
-    policy = Policy(Grid(space, subspaces), seed, songs)
+    _spend(field, songs, Policy(Grid(space, subspaces), seed, songs))
+
+
+def with_learned_sizes(field: Field, songs: int, seed: int) -> None:
+    """Ours, with sizes of effects and noise learned from the other genres."""
+    grid = Grid(field.spaces()[0])
+    studies = [(grid, _observations(grid, recipes, scores)) for recipes, scores in field.others]
+    _spend(field, songs, Policy(grid, seed, songs, model=learn(studies)))
+
+
+def with_carried_effects(field: Field, songs: int, seed: int) -> None:
+    """Ours, with the other genres' songs taken for songs of this one, each genre's mean taken off."""
+    grid = Grid(field.spaces()[0])
+    prior = [
+        one
+        for recipes, scores in field.others
+        for one in _observations(grid, recipes, scores - scores.mean() + field.world.surface.mean(), -1)
+    ]
+    _spend(field, songs, Policy(grid, seed, songs, prior=prior))
+
+
+def _observations(grid: Grid, recipes: Array, scores: Array, sign: int = 1) -> list[Observation]:
+    block = grid.blocks[0]
+    return [
+        Observation(block.point(int(recipe)), float(score), sign * (number + 1))
+        for number, (recipe, score) in enumerate(zip(recipes, scores, strict=True))
+    ]
+
+
+def _spend(field: Field, songs: int, policy: Policy) -> None:
     observations: list[Observation] = []
     for number in range(songs):
         params = policy.next(History(number, tuple(observations))).params
@@ -192,7 +225,7 @@ def nsga2(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=50)
 
 
-KNOWS_LENGTH = ("ours", "recipe", "oracle")
+KNOWS_LENGTH = ("ours", "recipe", "oracle", "sizes", "effects")
 """Policies whose songs depend on how many there will be; the others' first songs are those of a shorter run."""
 
 
@@ -207,6 +240,8 @@ def policies(genres: int) -> dict[str, Runs]:
         "tpe tuned": with_optuna(tuned_tpe(0.3 if genres == 1 else 0.2)),
         "gp": with_optuna(gp),
         "ours": ours,
+        "sizes": with_learned_sizes,
+        "effects": with_carried_effects,
         "oracle": oracle,
     }
 

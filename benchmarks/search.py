@@ -64,6 +64,7 @@ def _run(task: Task) -> dict[str, list[list[float]]]:
     if world.surface.shape[2] > len(tempi[0]):
         tempi = [list(TEMPI)]
     everything = policies(len(world.surface))
+    others = _other_genres(task) if "sizes" in task.names else []
     results = {}
     for name in task.names:
         results[name] = []
@@ -71,12 +72,26 @@ def _run(task: Task) -> dict[str, list[list[float]]]:
         for length in task.lengths if name in KNOWS_LENGTH else task.lengths[-1:]:
             found = []
             for repeat in range(repeats):
-                field = Field(world, scores, tempi)
+                field = Field(world, scores, tempi, others)
                 seconds = timed(everything[name], field, length, 1000 * repeat + task.world)
                 cuts = [length] if name in KNOWS_LENGTH else task.lengths
                 found.append([_measure(field, cut, seconds) for cut in cuts])
             results[name].extend(np.mean(found, axis=0).tolist())
     return results
+
+
+def _other_genres(task: Task) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return twenty random songs of each of the other genres of a world of the same kind."""
+    assert _landscape is not None
+    whole = _landscape.world(FIRST_WORLD + task.world)
+    takes = whole.takes(1)[:, :, 0]
+    random = np.random.default_rng([task.world, 3])
+    found = []
+    for genre in range(len(whole.surface)):
+        recipes = random.permutation(takes.shape[1])[:20]
+        if genre != task.genre:
+            found.append((recipes, takes[genre, recipes]))
+    return found
 
 
 def _measure(field: Field, length: int, seconds: float) -> list[float]:
@@ -116,7 +131,7 @@ def compare(
         last = values[:, -1].mean(axis=0)
         print(f"{name:<11}{''.join(cells)}  {last[1]:5.2f}  {last[2]:5.1%}  {last[3]:5.2f}  {1000 * last[4]:7.1f}")
     if "ours" in numbers:
-        for rival in [name for name in ("tpe", "tpe tuned", "gp") if name in numbers]:
+        for rival in [name for name in ("tpe", "tpe tuned", "gp", "sizes", "effects") if name in numbers]:
             cells = []
             for column, _ in enumerate(lengths):
                 lead = np.array([row["ours"][column][0] - row[rival][column][0] for row in rows])
@@ -134,7 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
-    parser.add_argument("--part", choices=("one", "ten", "changed", "gp"), action="append", help="default: all but gp")
+    parser.add_argument(
+        "--part",
+        choices=("one", "ten", "changed", "gp", "prior"),
+        action="append",
+        help="default: one, ten and changed",
+    )
     parser.add_argument("--policy", action="append", help="leave out all but random, oracle and these")
     parser.add_argument("--lengths", type=lambda text: tuple(map(int, text.split(","))))
     parser.add_argument("--kind", action="append", choices=KINDS)
@@ -145,28 +165,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     songs = options.songs if options.songs is not None else (BESIDE if BESIDE.is_file() else None)
     print(f"worlds fitted to {songs}" if songs else "worlds drawn from the published genre table")
     count = 16 if options.quick else options.worlds
-    parts = options.part or (["one", "ten", "changed"])
+    chosen_parts = options.part or ["one", "ten", "changed"]
     plain = ("random", "grid", "recipe", "nsga2", "tpe", "tpe tuned", "ours", "oracle")
     if options.policy:
         plain = tuple(name for name in plain if name in ("random", "oracle", *options.policy))
     run = partial(compare, jobs=options.jobs, songs=songs)
     worlds = range(options.first, options.first + count)
     numbers = {}
-    if "one" in parts:
+    if "one" in chosen_parts:
         lengths = options.lengths or ((30, 60) if options.quick else (30, 60, 100, 200))
         tasks = [Task(world, world % 10, None, lengths, plain) for world in worlds]
         numbers["one genre"] = run(tasks, lengths=lengths, title="One genre")
-    if "gp" in parts:
+    if "gp" in chosen_parts:
         lengths = options.lengths or (30, 60)
         names = ("random", "tpe", "gp", "ours", "oracle")
         tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
         numbers["gp"] = run(tasks, lengths=lengths, title="One genre, with Optuna's Gaussian process")
-    if "ten" in parts:
+    if "prior" in chosen_parts:
+        lengths = options.lengths or (30, 60)
+        names = ("random", "ours", "sizes", "effects", "oracle")
+        tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
+        numbers["prior"] = run(tasks, lengths=lengths, title="One genre, after twenty songs of each of nine others")
+    if "ten" in chosen_parts:
         lengths = options.lengths or ((60,) if options.quick else (60, 100, 230))
         chosen = worlds[: max(4, count // 4)] if options.quick else worlds
         tasks = [Task(world, None, None, lengths, plain) for world in chosen]
         numbers["ten genres"] = run(tasks, lengths=lengths, title="Ten genres")
-    if "changed" in parts:
+    if "changed" in chosen_parts:
         names = tuple(name for name in ("random", "tpe", "tpe tuned", "ours", "oracle") if name in plain)
         lengths = options.lengths or ((30,) if options.quick else (30, 60))
         for kind in options.kind or (KINDS[:3] if options.quick else KINDS):
