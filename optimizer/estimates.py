@@ -47,12 +47,20 @@ def observations_of(songs: Sequence[Song], space: SearchSpace, *, own: bool = Tr
             params=space.point(song.recipe),
             value=song.value,
             number=song.number if own else -1,
-            plan=song.info.get("plan_of", song.number if song.plan else None),
+            plan=_plan(song, own),
             genre=song.recipe.genre,
             seconds=song.timings.get("render"),
         )
         for song in songs
     ]
+
+
+def _plan(song: Song, own: bool) -> int | str | None:
+    if song.plan is None:
+        return None
+    number = song.number if song.plan_of is None else song.plan_of
+    # Trial numbers of another study mean nothing here.
+    return number if own else f"{song.study}/{number}"
 
 
 def posterior_of(songs: Sequence[Song], space: SearchSpace, prior: Sequence[Observation] = ()) -> Posterior:

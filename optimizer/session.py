@@ -29,7 +29,7 @@ from optimizer.scoring.process import ScorerProcess
 from optimizer.search_space import SearchSpace, load_file, load_genre
 from optimizer.search_space.frozen import to_json
 from optimizer.song import Song
-from optimizer.study import RunStudy, read_record
+from optimizer.study import Pending, RunStudy, read_record
 
 PRIOR_FILE = "prior.json"
 DEFAULT_TRIALS = 30
@@ -138,6 +138,22 @@ class Session:
         workers = self.options.workers or 1
         return 0 if workers == 1 else workers
 
+    @property
+    def replays(self) -> bool:
+        """Whether a take may replay the stored plan of its recipe."""
+        return self.engine.plans and self.options.replay_plans != "off"
+
+    def plan_for(self, pending: Pending) -> str | None:
+        """Return the text of the plan that a trial shall replay; None where it makes its own."""
+        number = pending.attributes.get("plan_of")
+        if number is None:
+            return None
+        try:
+            return self.run.plan(int(number)).read_text(encoding="utf-8")
+        except OSError:
+            # The file has gone: a plan of its own costs more and is as good.
+            return None
+
     def open_study(self, n_trials: int | None = None) -> RunStudy:
         """Open the Optuna study with the run's sampler; the run's lock must be held."""
         options = self.options
@@ -152,6 +168,7 @@ class Session:
             goal=options.goal or "best",
             per_genre=bool(options.per_genre),
             prior=self.prior,
+            replay_plans=self.replays,
         )
         return RunStudy(self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage)
 
@@ -254,6 +271,7 @@ class Session:
                 explore=study.explore,
                 embeddings=embeddings,
                 encoder=self.scorer.encoder,
+                plan_for=self.plan_for,
                 prepare=lambda: self.check_recipes(renderers[0]),
                 on_event=on_event,
             )
@@ -389,6 +407,8 @@ def identity(session: Session) -> dict[str, Any]:
         "goal": options.goal,
         "per_genre": bool(options.per_genre),
     }
+    if session.engine.plans:
+        search["replay_plans"] = session.replays
     if options.explore is not None:
         search["explore"] = options.explore
     if session.prior:

@@ -42,7 +42,9 @@ class Song:
     info : mapping
         What the engine returned: seed really used, plan, sample rate, warnings.
     plan : str or None
-        Path of the stored plan relative to the run folder.
+        Path of the plan it was rendered from, relative to the run folder.
+    plan_of : int or None
+        Trial whose plan it replayed; None if the plan was made for it.
     started, finished : float or None
         Unix time.
     curve : sequence of float
@@ -63,6 +65,7 @@ class Song:
     attempts: int = 1
     info: Mapping[str, Any] = field(default_factory=dict)
     plan: str | None = None
+    plan_of: int | None = None
     started: float | None = None
     finished: float | None = None
     curve: tuple[float, ...] = ()

@@ -422,6 +422,7 @@ def _song(run: RunDirectory, trial: optuna.trial.FrozenTrial, added: Mapping[str
         attempts=int(attributes.get("attempts", 1)),
         info=attributes.get("info", {}),
         plan=attributes.get("plan"),
+        plan_of=attributes.get("plan_of"),
         started=trial.datetime_start.timestamp() if trial.datetime_start else None,
         finished=trial.datetime_complete.timestamp() if trial.datetime_complete else None,
         curve=tuple(attributes.get("curve", ())),

@@ -293,6 +293,7 @@ def song_document(song: Any) -> dict[str, Any]:
         "timings": dict(song.timings),
         "attempts": song.attempts,
         "plan": song.plan,
+        "plan_of": song.plan_of,
         "info": dict(song.info),
         "curve": list(song.curve),
     }
