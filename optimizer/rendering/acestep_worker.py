@@ -31,6 +31,8 @@ LINKED = 1 << 20
 """Files above this many bytes are linked into the overlay, smaller ones copied (upstream rewrites some of those)."""
 CACHE_LIMIT = 4 << 30
 """Bytes MLX may keep for itself: without a limit the decoder's cache grows by most of a GiB per second of audio."""
+DECODE_CHUNK = "256"
+"""Latent frames decoded at a time; a GPU with 12 GB has room for it, and the 64 of overlap fit in whole."""
 GROWTH = 1 << 30
 """Bytes that the memory between songs may grow by, or a quarter, before a fresh process is asked for."""
 PROGRESS_STEPS = 100
@@ -343,15 +345,17 @@ def mirror(source: Path, target: Path) -> None:
 
 def environment(root: Path, config: dict[str, Any]) -> dict[str, str]:
     """Return what upstream reads from its environment."""
+    # Chosen from free memory otherwise, so that the same song would differ with what else runs; the user's own wins.
+    # MLX decodes by another rule, from all the memory there is, and small chunks are heard there.
+    chunk = os.environ.get("ACESTEP_VAE_DECODE_CHUNK_SIZE") or ("" if config["backend"] == "mlx" else DECODE_CHUNK)
     return {
+        **({"ACESTEP_VAE_DECODE_CHUNK_SIZE": chunk} if chunk else {}),
         "ACESTEP_PROJECT_ROOT": str(root),
         "ACESTEP_CHECKPOINTS_DIR": str(root / "checkpoints"),
         "ACESTEP_DISABLE_TQDM": "1",
         "ACESTEP_SAVE_MEMORY": "1",
         # Past this, upstream abandons the song but not its thread; the parent's own deadline comes first.
         "ACESTEP_GENERATION_TIMEOUT": str(int(config["deadline"]) + 60),
-        # Chosen from free memory otherwise, so that the same song would differ with what else runs.
-        "ACESTEP_VAE_DECODE_CHUNK_SIZE": "512",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",

@@ -107,7 +107,7 @@ def test_one_song_and_what_it_was_made_from(checkout: Path, session: Session, re
     assert Path(init["package"]).is_relative_to(init["root"])
     assert not Path(init["root"]).is_relative_to(checkout)
     assert init["checkpoints"] == str(Path(init["root"], "checkpoints").resolve())
-    assert init["environment"]["ACESTEP_VAE_DECODE_CHUNK_SIZE"] == "512"
+    assert init["environment"]["ACESTEP_VAE_DECODE_CHUNK_SIZE"] == "256"
     (handler,) = session.notes("handler")
     assert handler["after"] == ["mlx limit"]
     assert session.notes("mlx limit")[0]["size"] == 4 << 30
@@ -217,6 +217,16 @@ def test_older_tree_lacks_fields(checkout: Path, options, start, recipe, tmp_pat
         start(describe(options(acestep_dir=str(checkout)))), tmp_path / "worker.log", tmp_path / "scratch0"
     )
     assert session.render(recipe)["warnings"] == ["upstream has no dcw_enabled", "upstream has no sampler_mode"]
+
+
+def test_users_own_settings_of_upstream_win(checkout: Path, options, start, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ACESTEP_VAE_DECODE_CHUNK_SIZE", "64")
+    monkeypatch.setenv("ACESTEP_VAE_ON_CPU", "1")
+    monkeypatch.setenv("ACESTEP_API_KEY", "secret")
+    session = Session(start(describe(options(acestep_dir=str(checkout)))), tmp_path / "worker.log", tmp_path)
+    seen = session.notes("init")[0]["environment"]
+    assert (seen["ACESTEP_VAE_DECODE_CHUNK_SIZE"], seen["ACESTEP_VAE_ON_CPU"]) == ("64", "1")
+    assert "ACESTEP_API_KEY" not in seen
 
 
 def test_fallback_of_the_planner_is_reported(checkout: Path, options, start) -> None:
