@@ -1,0 +1,88 @@
+"""Expected and shrunken scores beside the raw ones, and what earlier studies may lend."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from optimizer.errors import UsageError
+from optimizer.estimates import observations_of, posterior_of, with_estimates
+from optimizer.search_space.frozen import to_json
+from optimizer.song import Record
+from optimizer.warmstart import digest, from_json, observations
+from optimizer.warmstart import to_json as prior_to_json
+
+
+@pytest.fixture
+def record(small_space, make_song, tmp_path):
+    """A run of twelve songs in which one style is better by two points."""
+    points = list(small_space.points())
+    songs = []
+    for number in range(12):
+        point = points[(number * 7) % len(points)]
+        value = 5.0 if point["style"] == "style-a" else 3.0
+        recipe = small_space.recipe(point, seed=number, duration=8.0)
+        songs.append(make_song(number, value + 0.1 * (number % 3), recipe, study="test"))
+    (tmp_path / "space.json").write_text(to_json(small_space))
+    return Record("test", tmp_path, {"scorer": {"name": "acoustic", "revision": "1"}}, tuple(songs))
+
+
+def test_estimates_pull_scores_towards_what_the_others_say(record):
+    filled = with_estimates(record)
+    means = {True: [], False: []}
+    for song in filled.songs:
+        means[song.recipe.style == "style-a"].append(song.expected)
+        low, high = sorted((song.value, song.expected))
+        assert low <= song.shrunken <= high
+    assert min(means[True]) > max(means[False])
+
+
+def test_a_run_without_its_space_keeps_its_raw_scores(record):
+    (record.folder / "space.json").unlink()
+    assert with_estimates(record) == record
+
+
+def test_songs_of_one_plan_are_known_as_such(record, small_space):
+    song = dataclasses.replace(record.songs[3], plan="plans/0003.txt", plan_of=1)
+    first = dataclasses.replace(record.songs[1], plan="plans/0001.txt")
+    assert [one.plan for one in observations_of([first, song], small_space)] == [1, 1]
+    assert [one.plan for one in observations_of([first, song], small_space, own=False)] == ["test/1", "test/1"]
+    assert observations_of([record.songs[0]], small_space)[0].plan is None
+
+
+def test_earlier_songs_are_taken_if_they_were_judged_alike(record, small_space):
+    scorer = SimpleNamespace(text="acoustic", identity={"name": "acoustic", "revision": "1", "window": None})
+    prior = observations([record], small_space, scorer)
+    assert len(prior) == 12
+    assert all(one.number == -1 for one in prior)
+    assert from_json(prior_to_json(prior)) == prior
+    assert digest(prior) == digest(from_json(prior_to_json(prior)))
+    best = posterior_of([], small_space, prior).favourite()
+    assert best.params["style"] == "style-a"
+
+
+def test_earlier_songs_of_another_judge_are_refused_with_the_difference(record, small_space):
+    scorer = SimpleNamespace(text="banger", identity={"name": "acoustic", "revision": "2"})
+    with pytest.raises(UsageError, match="revision: test has 1, this run 2"):
+        observations([record], small_space, scorer)
+    imported = dataclasses.replace(record, identity={"scorer": {"declared": "banger"}})
+    assert len(observations([imported], small_space, scorer)) == 12
+    scorer.text = "tunejury"
+    with pytest.raises(UsageError, match="'banger'"):
+        observations([imported], small_space, scorer)
+
+
+def test_earlier_songs_of_other_genres_are_refused(record, small_space):
+    other = dataclasses.replace(small_space.genres[0], id="another")
+    space = type(small_space)("another", (other,))
+    scorer = SimpleNamespace(text="acoustic", identity={"name": "acoustic", "revision": "1"})
+    with pytest.raises(UsageError, match="no songs of another"):
+        observations([record], space, scorer)
+
+
+def test_damaged_earlier_songs_are_an_error():
+    with pytest.raises(UsageError, match="damaged"):
+        from_json(json.dumps([{"nonsense": 1}]))
