@@ -27,7 +27,7 @@ from optimizer.checkpoints import local_or_snapshot, weights_hash
 from optimizer.errors import AttemptFailed, CheckpointError, UsageError, did_you_mean
 from optimizer.scoring.base import ScorerSpec
 from optimizer.scoring.device import pick_device, set_threads
-from optimizer.scoring.mert import read_json, require_torch
+from optimizer.scoring.mert_files import read_json, require_torch
 from optimizer.scoring.packages import require_packages
 from optimizer.scoring.tensors import check_keys, read_tensors
 from optimizer.scoring.windows import check_window, hear

@@ -26,7 +26,7 @@ from optimizer.errors import AttemptFailed, CheckpointError
 from optimizer.scoring.base import ScorerSpec
 from optimizer.scoring.device import pick_device, set_threads
 from optimizer.scoring.heads import Target
-from optimizer.scoring.mert import require_torch
+from optimizer.scoring.mert_files import require_torch
 from optimizer.scoring.packages import require_packages
 from optimizer.scoring.windows import check_window, hear
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from optimizer.checkpoints import local_or_snapshot, weights_hash
 from optimizer.errors import AttemptFailed, UsageError, did_you_mean
-from optimizer.scoring import mert
+from optimizer.scoring import mert, mert_files
 from optimizer.scoring.device import pick_device, set_threads
 from optimizer.scoring.packages import require_packages
 from optimizer.scoring.windows import Heard, check_window, hear
@@ -98,17 +98,21 @@ def describe_ear(options: Mapping[str, Any], *, layers: Sequence[int] = (-1,), s
     device = pick_device(str(options.get("device", "cpu")))
     given = options.get("encoder")
     if given is None:
-        found = local_or_snapshot(mert.REPO, mert.REVISION, files=mert.HUB_FILES, mend="optimize setup mert")
+        found = local_or_snapshot(
+            mert_files.REPO, mert_files.REVISION, files=mert_files.HUB_FILES, mend="optimize setup mert"
+        )
     else:
-        found = local_or_snapshot(str(given), files=(mert.CONFIG, mert.PREPROCESSOR), mend="optimize setup mert")
-    weights = mert.find_weights(found.folder)
-    raw = mert.read_config(found.folder)
-    mert.read_preprocessor(found.folder)
+        found = local_or_snapshot(
+            str(given), files=(mert_files.CONFIG, mert_files.PREPROCESSOR), mend="optimize setup mert"
+        )
+    weights = mert_files.find_weights(found.folder)
+    raw = mert_files.read_config(found.folder)
+    mert_files.read_preprocessor(found.folder)
     if found.commit:
         encoder = f"{found.name}@{found.commit}"
     else:
         # A folder is known by what is in it, not by its name: moved, it is the same encoder, changed, another.
-        digest = weights_hash(found.folder, (mert.CONFIG, mert.PREPROCESSOR, weights.name))
+        digest = weights_hash(found.folder, (mert_files.CONFIG, mert_files.PREPROCESSOR, weights.name))
         encoder = f"mert@sha256:{digest[:16]}"
     chosen = [int(layer) for layer in layers]
     plain = chosen == [-1] and not spread
@@ -175,7 +179,7 @@ class MertEar:
     def stream(self, paths: Sequence[Path]) -> Iterator[Embedding]:
         """Yield what `hear` returns, each as soon as it is there."""
         # The encoder is loaded for the first file that can be decoded: a broken one needs none.
-        rate, _ = mert.read_preprocessor(Path(self._config["folder"]))
+        rate, _ = mert_files.read_preprocessor(Path(self._config["folder"]))
         for decoded in self._decode(paths, rate):
             if isinstance(decoded, Unheard):
                 yield decoded

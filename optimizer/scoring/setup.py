@@ -26,7 +26,7 @@ from pathlib import Path
 
 from optimizer.checkpoints import Progress, download
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError, did_you_mean
-from optimizer.scoring import audiobox, banger, clap, mert, tunejury
+from optimizer.scoring import audiobox, banger, clap, mert_files, tunejury
 from optimizer.scoring.heads import open_head
 from optimizer.scoring.published import Published, kept
 
@@ -81,10 +81,12 @@ def setup(name: str, source: str | None = None, progress: Progress | None = None
 
 
 def _setup_mert(_: str | None, progress: Progress | None) -> Fetched:
-    found = download(mert.REPO, mert.REVISION, files=mert.HUB_FILES, progress=progress, mend="optimize setup mert")
-    mert.read_config(found.folder)
-    mert.read_preprocessor(found.folder)
-    mert.find_weights(found.folder)
+    found = download(
+        mert_files.REPO, mert_files.REVISION, files=mert_files.HUB_FILES, progress=progress, mend="optimize setup mert"
+    )
+    mert_files.read_config(found.folder)
+    mert_files.read_preprocessor(found.folder)
+    mert_files.find_weights(found.folder)
     return Fetched("mert", found.folder, "CC BY-NC 4.0: not for commercial use")
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from optimizer.audio import load_mono
 from optimizer.errors import CheckpointError, ScoreFailed
-from optimizer.scoring import mert
+from optimizer.scoring import mert, mert_files
 from optimizer.scoring.mert import Mert
 
 RATE = 24_000
@@ -245,7 +245,7 @@ def test_a_truncated_file_is_refused(
     tmp_path: Path, write_mert: Callable[..., Path], safetensors: bool, share: float
 ) -> None:
     folder = write_mert(tmp_path / "cut", safetensors=safetensors)
-    path = mert.find_weights(folder)
+    path = mert_files.find_weights(folder)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(CheckpointError, match=r"truncated|empty") as caught:
@@ -363,5 +363,5 @@ def test_the_convolution_must_compute_with_the_files_weights(
 
 def test_the_words_of_the_config_reach_the_model(tmp_path: Path, write_mert: Callable[..., Path]) -> None:
     folder = write_mert(tmp_path / "eps", config={"layer_norm_eps": 0.5})
-    assert mert.load_model(folder).config.layer_norm_eps == 0.5
+    assert mert_files.load_model(folder).config.layer_norm_eps == 0.5
     assert json.loads((folder / "config.json").read_text())["model_type"] == "mert_model"

@@ -12,7 +12,7 @@ import torch
 
 from optimizer.checkpoints import Checkpoint
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError
-from optimizer.scoring import available, banger, mert, prepare, tunejury
+from optimizer.scoring import available, banger, mert_files, prepare, tunejury
 from optimizer.scoring.published import find_head, kept
 from optimizer.scoring.setup import SETUPS, setup
 
@@ -57,7 +57,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_mert_is_the_pinned_commits_three_files(hub: dict[str, Any], mert_folder: Path) -> None:
-    hub["folders"][mert.REPO] = mert_folder
+    hub["folders"][mert_files.REPO] = mert_folder
     fetched = setup("mert")
     assert fetched.path == mert_folder and "CC BY-NC" in fetched.licence
     assert hub["asked"] == [
