@@ -40,7 +40,9 @@ BHANGRA = (
                 room=0.15,
                 front=True,
             ),
-            Part("pluck", "lead", ("busy",), 69, -10.0, -0.2, "ic", room=0.25, echo=0.25, front=True),
+            Part(
+                "pluck|lead-square|shehnai", "lead", ("busy",), 69, -10.0, -0.2, "ic", room=0.25, echo=0.25, front=True
+            ),
             Part(
                 "brass",
                 "chords",
@@ -53,6 +55,9 @@ BHANGRA = (
             ),
             Part("supersaw", "chords", ("..x-..x-..x-..x-",), 62, -18.0, when="c", chance=0.7),
             Part("pad", "pad", (), 60, -20.0, when="ivk"),
+            Part(
+                "crowd", "shout", ("............x-x-", "....x-......x-x-"), 60, -11.0, 0.0, "ivc", room=0.25, front=True
+            ),
         ),
         fill=("dhol-stick", "dhol-edge", "dhol-stick"),
         singer="singer-raga",
@@ -140,7 +145,10 @@ BHANGRA = (
             Part(
                 "tumbi", "riff", ("x.xxx.xxx.xxx.xx", "xx.xx.x.xx.xx.x."), 74, -5.0, 0.2, "ivbco", room=0.15, front=True
             ),
-            Part("flute", "lead", ("busy",), 76, -10.0, -0.3, "ic", room=0.25, front=True),
+            Part("flute|shehnai", "lead", ("busy",), 76, -10.0, -0.3, "ic", room=0.25, front=True),
+            Part(
+                "crowd", "shout", ("............x-x-", "....x-......x-x-"), 60, -11.0, 0.0, "vc", room=0.25, front=True
+            ),
         ),
         fill=("dhol-stick", "dholak-slap"),
         singer="singer-raga",
@@ -185,6 +193,9 @@ BHANGRA = (
             ),
             Part("lead-saw", "lead", ("busy",), 72, -12.0, -0.1, "c", room=0.3, echo=0.25, front=True),
             Part("pad-bright", "pad", (), 62, -21.0, when="ivk"),
+            Part(
+                "crowd", "shout", ("............x-x-", "....x-......x-x-"), 60, -11.0, 0.0, "bc", room=0.25, front=True
+            ),
         ),
         fill=("dhol-stick", "snare-roll"),
         singer="singer-raga",

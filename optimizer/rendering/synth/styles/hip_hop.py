@@ -15,6 +15,7 @@ HIP_HOP = (
         0.52,
         "hop",
         (
+            Lane("crackle", ("x---------------",), -22.0, 0.0, "ivbcko", room=0.0),
             Lane(
                 "kick-boom",
                 ("X.....x...x.....", "X..x......x..x..", "X.......x.x....."),
@@ -45,7 +46,7 @@ HIP_HOP = (
                 when="ivbco",
                 room=0.15,
             ),
-            Part("piano-soft", "lead", ("sway",), 72, -11.0, 0.2, "ivc", 1.0, room=0.25),
+            Part("piano-soft|flute|clean", "lead", ("sway",), 72, -11.0, 0.2, "ivc", 1.0, room=0.25),
             Part("pad-dark", "pad", (), 57, -19.0, when="ick"),
         ),
         fill=("snare-boom", "kick-boom"),
@@ -111,6 +112,7 @@ HIP_HOP = (
         0.40,
         "soul",
         (
+            Lane("crackle", ("x---------------",), -22.0, 0.0, "ivbcko", room=0.0),
             Lane(
                 "kick-soft",
                 ("X.....x...x.....", "X..o......x.....", "X.......x.x..o.."),
@@ -192,7 +194,7 @@ HIP_HOP = (
                 room=0.0,
             ),
             Part(
-                "bell",
+                "bell|glass|pluck-soft",
                 "riff",
                 ("x..x..x...x.....", "x.....x..x..x...", "x..x....x..x...."),
                 72,

@@ -37,7 +37,7 @@ LATIN = (
             ),
             Part("stab-deep", "chords", ("...x..x....x..x.",), 60, -14.0, -0.2, "vc", room=0.25),
             Part("pad-dark", "pad", (), 57, -19.0, when="ivbck"),
-            Part("lead-square", "lead", ("push",), 74, -16.0, 0.1, "ic", room=0.3, front=True),
+            Part("lead-square|brass|flute", "lead", ("push",), 74, -16.0, 0.1, "ic", room=0.3, front=True),
         ),
         fill=("timbale", "snare-tight"),
         singer="singer-low",
@@ -147,7 +147,7 @@ LATIN = (
         (
             Part("bass-round", "bass", ("r---r-r-r-f-r-u-", "r-r-r---r-r-r-f-"), 33, -2.0, when="ivbco", room=0.0),
             Part("stab-deep", "chords", ("..x...x...x...x.",), 64, -14.0, -0.2, "ivbco", room=0.2),
-            Part("kalimba", "lead", ("push",), 76, -6.0, 0.2, "ivc", room=0.25, front=True),
+            Part("kalimba|marimba", "lead", ("push",), 76, -6.0, 0.2, "ivc", room=0.25, front=True),
             Part("flute", "counter", (), 79, -15.0, -0.2, "c", 0.8, room=0.35),
             Part("marimba", "riff", ("x.x.x..xx.x.x.x.",), 72, -12.0, 0.35, "ivc", room=0.25),
         ),
