@@ -22,7 +22,7 @@ from optimizer.samplers.threads import one_thread
 OWN_SHARE = 0.5
 """Share of a song's deviation from its recipe that is taken for the song's own worth, and not the judge's error."""
 DRAWS = 1000
-FUTURES = 64
+FUTURES = 128
 """Imagined continuations behind an expected gain."""
 CONTENDERS = 120
 """Points an imagined continuation chooses from."""

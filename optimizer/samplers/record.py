@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.samplers.features import Array, Indices
-from optimizer.samplers.grid import Grid
+from optimizer.samplers.grid import GENRE, Grid
 from optimizer.samplers.model import PUBLISHED, Evidence, Model, gather
 from optimizer.samplers.observation import History, Observation
 
@@ -93,7 +93,8 @@ def gather_history(grid: Grid, history: History, prior: Sequence[Observation], m
     found: list[list[Observation]] = [[] for _ in grid.blocks]
     points: list[list[int]] = [[] for _ in grid.blocks]
     for observation in [*prior, *history.observations]:
-        place = grid.find(observation.params)
+        named = {} if observation.genre is None else {GENRE: observation.genre}
+        place = grid.find({**named, **observation.params})
         if place is not None:
             points[place[0]].append(place[1])
             found[place[0]].append(observation)

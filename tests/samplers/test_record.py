@@ -74,3 +74,11 @@ def test_many_songs_choose_one_size_of_effects() -> None:
     assert len(few.model.sizes) == len(Model().sizes)
     assert len(many.model.sizes) == 1
     assert many.model.sizes[0][0] == PUBLISHED.scaled(0.5)
+
+
+def test_an_observation_may_name_its_genre_apart() -> None:
+    spaces = {name: {"genre": (name,), "bpm": (100, 120)} for name in ("edm", "folk")}
+    grid = Grid({"genre": ("edm", "folk"), "bpm": (100, 120)}, spaces)
+    songs = [Observation({"bpm": 100}, 3.0, 0, genre="folk"), Observation({"bpm": 100}, 3.0, 1)]
+    found = gather_history(grid, History(2, songs), (), Model())
+    assert [len(own.values) for own in found.songs] == [0, 1]
