@@ -91,7 +91,9 @@ def test_bubblewraps_command_binds_only_what_the_policy_names(machine, tmp_path)
     home = tmp_path / "code"
     (home / "runs" / "songs").mkdir(parents=True)
     (home / "notes.txt").write_text("x")
-    policy = Policy(tmp_path / "scratch", read=(home, home / "runs" / "songs"), hidden=(home / "runs", home / "notes.txt"))
+    policy = Policy(
+        tmp_path / "scratch", read=(home, home / "runs" / "songs"), hidden=(home / "runs", home / "notes.txt")
+    )
     command = bubblewrap.wrapper(policy, ["/usr/bin/true"])
     assert command[-2:] == ["--", "/usr/bin/true"]
     assert {"--unshare-all", "--die-with-parent", "--new-session"} <= set(command)

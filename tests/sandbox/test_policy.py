@@ -20,8 +20,21 @@ def home(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["HF_TOKEN", "AWS_ACCESS_KEY_ID", "OPENAI_API_KEY", "CUDA_API_KEY", "TORCH_SECRET", "OMP_PASSWORD", "MLX_AUTH"]
-    + ["PYTHONPATH", "LD_PRELOAD", "PYTHONSTARTUP", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "ANYTHING_ELSE"],
+    [
+        "HF_TOKEN",
+        "AWS_ACCESS_KEY_ID",
+        "OPENAI_API_KEY",
+        "CUDA_API_KEY",
+        "TORCH_SECRET",
+        "OMP_PASSWORD",
+        "MLX_AUTH",
+        "PYTHONPATH",
+        "LD_PRELOAD",
+        "PYTHONSTARTUP",
+        "SSH_AUTH_SOCK",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "ANYTHING_ELSE",
+    ],
 )
 def test_no_token_and_nothing_unknown_passes(name, tmp_path, monkeypatch):
     monkeypatch.setenv(name, "secret")

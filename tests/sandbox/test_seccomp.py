@@ -14,7 +14,8 @@ KILL = 0x80000000
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 NUMBERS = {
     "x86_64": {
-        "read": 0, "openat": 257, "mmap": 9, "clone": 56, "fork": 57, "execve": 59, "kill": 62, "tgkill": 234, "futex": 202,
+        "read": 0, "openat": 257, "mmap": 9, "clone": 56, "fork": 57, "execve": 59, "kill": 62, "tgkill": 234,
+        "futex": 202,
         "socket": 41, "connect": 42, "socketpair": 53, "ptrace": 101, "mount": 165, "unshare": 272, "clone3": 435,
         "io_uring_setup": 425, "bpf": 321, "setsid": 112, "shmget": 29, "memfd_create": 319, "process_vm_readv": 310,
     },

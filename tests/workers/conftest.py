@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from optimizer.sandbox.bubblewrap import works
 from optimizer.sandbox.mechanism import Mechanism, select
 from optimizer.sandbox.policy import Limits
-from optimizer.sandbox.bubblewrap import works
 from optimizer.workers import Worker, python_launch
 
 HOSTILE = Path(__file__).with_name("hostile.py")
