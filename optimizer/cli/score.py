@@ -48,9 +48,6 @@ def score(
     from optimizer.errors import UsageError
     from optimizer.scoring.batch import audio_files, score_files
 
-    for file in files:
-        if not file.exists():
-            raise UsageError(f"{file} is not there.", next_step="Give audio files, or folders that hold them.")
     if not audio_files(files):
         raise UsageError(f"there is no audio in {', '.join(map(str, files))}.")
     spec = spec_of(scorer, encoder, head, window, scorer_device, scorer_dtype)
