@@ -15,9 +15,10 @@ from optimizer import audio
 from optimizer.errors import AttemptFailed, BadAudio, OptimizeError, RenderFailed, StorageFull
 from optimizer.recipe import Recipe
 from optimizer.rendering.base import Clip, EngineSpec
+from optimizer.sandbox import tree
 from optimizer.sandbox.mechanism import Mechanism, select
 from optimizer.sandbox.policy import Limits
-from optimizer.workers import Launch, Worker, clear_folder, python_launch
+from optimizer.workers import Launch, Worker, python_launch
 
 ROOM = 1 << 20
 """Bytes free below which a failed write is the disk's fault."""
@@ -107,7 +108,7 @@ class Renderer:
             return self._worker.info
         self._drop()
         with contextlib.suppress(FileNotFoundError):
-            clear_folder(self._box)
+            tree.clear(self._box)
         worker = self._worker = Worker(self._launch)
         self._songs = 0
         try:
@@ -188,7 +189,6 @@ class Renderer:
                 clip = self._attempt(recipe, out, plan, on_progress)
             except AttemptFailed as failure:
                 self._drop()
-                self._require_room(failure)
                 again = failure.reason == "crash" or used
                 if attempts == 1 and again and failure.reason != "cancelled" and not self._killed:
                     continue
@@ -245,6 +245,10 @@ class Renderer:
             if not isinstance(info, dict):
                 raise RenderFailed(f"{self._launch.name} answered render with {info!r:.80}.", reason="protocol")
             return self._accept(place, recipe, out, info)
+        except AttemptFailed as failure:
+            # Asked while the folder still holds what filled the disk.
+            self._require_room(failure)
+            raise
         finally:
             os.close(place)
             shutil.rmtree(folder, ignore_errors=True)

@@ -98,6 +98,9 @@ class _Supervisor:
         self._pump(log)
         if self.group is not None:
             self.group.remove()
+        if outcome.get("end") == "parent":
+            # Nobody else is left to clear up.
+            tree.clear(Path(self.order["scratch"]))
         _say(self.status, outcome)
 
     def _begin(self, log_end: int) -> NoReturn:

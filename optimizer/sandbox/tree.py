@@ -91,6 +91,18 @@ def disk_usage(folder: str) -> int:
     return total
 
 
+def clear(folder: Path) -> None:
+    """Empty a folder that an untrusted child wrote to, following no link."""
+    import shutil
+
+    for entry in list(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                entry.unlink()
+
+
 def end(patience: float = 10.0) -> bool:
     """Kill everything beneath this process and collect it; true when nothing is left.
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from optimizer.workers.launch import Launch, python_launch
 from optimizer.workers.source import find_module, require_class, source_hash
-from optimizer.workers.worker import Worker, clear_folder
+from optimizer.workers.worker import Worker
 
-__all__ = ["Launch", "Worker", "clear_folder", "find_module", "python_launch", "require_class", "source_hash"]
+__all__ = ["Launch", "Worker", "find_module", "python_launch", "require_class", "source_hash"]

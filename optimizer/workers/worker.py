@@ -7,14 +7,12 @@ import itertools
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from optimizer.errors import MissingPrerequisite, RenderFailed
@@ -368,16 +366,6 @@ class Worker:
 
     def _last_words(self) -> str:
         return failures.last_words(self.launch, self._log_start)
-
-
-def clear_folder(folder: Path) -> None:
-    """Empty a folder that an untrusted child wrote to, following no link."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                entry.unlink()
 
 
 def _mapping(value: Any) -> dict[str, Any]:

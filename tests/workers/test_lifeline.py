@@ -33,7 +33,7 @@ PARENT = """
 def test_an_ended_parent_leaves_no_child_and_no_grandchild(mechanism, how, hostile, tmp_path):
     mode = mechanism.name if mechanism.namespaces or mechanism.name == "bwrap" else "landlock-alone"
     parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PARENT), mode, str(hostile), str(tmp_path)],
+        [sys.executable, "-c", textwrap.dedent(PARENT), mode, str(hostile), str(tmp_path / "scratch")],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         start_new_session=True,
@@ -51,6 +51,7 @@ def test_an_ended_parent_leaves_no_child_and_no_grandchild(mechanism, how, hosti
             parent.send_signal(how)
     _, alive = psutil.wait_procs(family, timeout=5.0)
     assert alive == []
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert not any(folder.name == f"banger-{supervisor}" for folder in _groups())
 
 

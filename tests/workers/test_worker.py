@@ -13,7 +13,7 @@ import pytest
 
 from optimizer.errors import MissingPrerequisite, RenderFailed, SandboxUnavailable, UsageError
 from optimizer.sandbox import Limits, Mechanism, select
-from optimizer.workers import Worker, clear_folder, python_launch
+from optimizer.workers import Worker, python_launch
 from optimizer.workers import worker as worker_module
 
 
@@ -318,14 +318,3 @@ def test_several_workers_run_in_several_threads(start, ask):
     for thread in threads:
         thread.join()
     assert len(results) == 2
-
-
-def test_clearing_a_folder_follows_no_link(tmp_path):
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "file").write_text("x")
-    (tmp_path / "box").mkdir()
-    (tmp_path / "box" / "link").symlink_to(tmp_path / "kept")
-    (tmp_path / "box" / "deep" / "er").mkdir(parents=True)
-    clear_folder(tmp_path / "box")
-    assert list((tmp_path / "box").iterdir()) == []
-    assert (tmp_path / "kept" / "file").exists()
