@@ -92,7 +92,6 @@ class Mirror:
         self.storage = optuna.storages.InMemoryStorage()
         self.songs = LinkedSongs()
         self._copy = optuna.create_study(study_name=run.name, storage=self.storage, direction="maximize")
-        self._copy.set_metric_names(["score"])
         self._taken = 0
         self.refresh()
 
