@@ -58,16 +58,19 @@ class World:
 
     def takes(self, count: int) -> Array:
         """Return the scores of the first takes of each recipe [shape=(genres, recipes, count)]."""
-        random = np.random.default_rng([self.seed, 1])
+        # The takes are drawn first to last, so that a longer run begins with the songs of a shorter one.
         genres, recipes = self.surface.shape[0], self.surface[0].size
-        shape = (genres, recipes, count)
+        shape = (count, genres, recipes)
+        random = np.random.default_rng([self.seed, 1])
         if np.isinf(self.tail):
             noise = random.standard_normal(shape)
         else:
             noise = random.standard_t(self.tail, shape) / np.sqrt(self.tail / (self.tail - 2))
-        scores = self.surface.reshape(genres, recipes, 1) + self.noise[:, None, None] * noise
+        scores = self.surface.reshape(genres, recipes) + self.noise[:, None] * noise
         if self.outliers:
-            scores = np.where(random.random(shape) < self.outliers, random.uniform(0, 10, shape), scores)
+            wild = np.random.default_rng([self.seed, 4]).random((count, 2, genres, recipes))
+            scores = np.where(wild[:, 0] < self.outliers, 10 * wild[:, 1], scores)
+        scores = np.moveaxis(scores, 0, -1)
         return np.maximum(scores, self.floor)
 
 
