@@ -10,7 +10,7 @@ from typing import Any
 
 from optimizer.sandbox.mechanism import Mechanism
 from optimizer.sandbox.policy import Limits, Policy, interpreter_paths, module_paths
-from optimizer.workers.source import find_module
+from optimizer.workers.source import source_place
 
 _CHILD = Path(__file__).with_name("child.py")
 
@@ -89,11 +89,10 @@ def python_launch(
     read = [*interpreter_paths(python), _CHILD]
     if python is None:
         read += module_paths()
-        paths = [str(Path(entry or ".").absolute()) for entry in sys.path]
+        # The installed command does not have the working directory on its path; last, it hides nothing.
+        paths = [str(Path(entry or ".").absolute()) for entry in [*sys.path, ""]]
         if not module.startswith("optimizer.") and not module.endswith(".py"):
-            file, entry = find_module(module)
-            paths.append(str(entry))
-            read.append(entry / module.partition(".")[0] if "." in module or file.name == "__init__.py" else file)
+            read.append(source_place(module))
     if module.endswith(".py"):
         read.append(Path(module))
     policy = Policy(

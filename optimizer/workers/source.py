@@ -51,6 +51,12 @@ def find_module(module: str) -> tuple[Path, Path]:
     )
 
 
+def source_place(module: str) -> Path:
+    """Return what must be readable to import a module: its file, or the folder of its top package."""
+    file, entry = find_module(module)
+    return entry / module.partition(".")[0] if "." in module or file.name == "__init__.py" else file
+
+
 def source_hash(file: Path, module: str) -> str:
     """Hash a single-file module, or every source file of the package a module lies in: 64 hexadecimal digits."""
     depth = module.count(".") + (file.name == "__init__.py")

@@ -11,7 +11,7 @@ import pytest
 
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError
 from optimizer.scoring import Score, ScorerSpec, available, open_scorer, parse, prepare, registered
-from optimizer.scoring.source import find_module, source_hash
+from optimizer.workers.source import find_module, source_hash
 
 
 def test_a_name() -> None:
@@ -234,7 +234,7 @@ def test_a_class_is_found_and_hashed_but_not_run(own_judge: Path) -> None:
     spec = prepare("own_judges.loud:Loudest", {"device": "cpu", "encoder": Path("x")})
     assert not list(own_judge.glob("*.ran"))
     assert spec.target == "own_judges.loud:Loudest"
-    assert spec.read_paths == (own_judge.parent,)
+    assert spec.read_paths == (own_judge,)
     assert spec.config == {"device": "cpu", "encoder": "x"}
     assert not spec.captioned
     before = spec.identity
