@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,15 +181,37 @@ class MertEar:
         """Yield what `hear` returns, each as soon as it is there."""
         # The encoder is loaded for the first file that can be decoded: a broken one needs none.
         rate, _ = mert_files.read_preprocessor(Path(self._config["folder"]))
+        songs = int(self._config.get("songs") or 1)
+        waiting: list[Heard | Unheard] = []
         for decoded in self._decode(paths, rate):
-            if isinstance(decoded, Unheard):
-                yield decoded
-                continue
+            waiting.append(decoded)
+            if len(waiting) >= songs:
+                yield from self._together(waiting)
+                waiting = []
+        yield from self._together(waiting)
+
+    def _together(self, waiting: Sequence[Heard | Unheard]) -> Iterator[Embedding]:
+        """Encode decoded files, those of one window and one length in the same forward pass."""
+        single = [item for item in waiting if isinstance(item, Heard) and len(item.clips) == 1]
+        rows: dict[int, np.ndarray] = {}
+        if len(single) > 1:
             self.open()
-            try:
-                yield self._encode(decoded)
-            except AttemptFailed as error:
-                yield Unheard(error.message)
+            merged = Heard([item.clips[0] for item in single], [item.seconds[0] for item in single])
+            # One clip the encoder cannot take must not cost the others theirs: all are then tried one by one.
+            with contextlib.suppress(AttemptFailed):
+                encoded = self._rows(merged)
+                rows = {id(item): row for item, row in zip(single, encoded, strict=True)}
+        for item in waiting:
+            if isinstance(item, Unheard):
+                yield item
+            elif id(item) in rows:
+                yield np.array(rows[id(item)])
+            else:
+                self.open()
+                try:
+                    yield self._encode(item)
+                except AttemptFailed as error:
+                    yield Unheard(error.message)
 
     def _decode(self, paths: Sequence[Path], rate: int) -> Iterator[Heard | Unheard]:
         jobs = min(int(self._config.get("jobs") or 1), len(paths))
@@ -202,14 +225,17 @@ class MertEar:
         pool = Parallel(n_jobs=jobs, prefer="threads", return_as="generator", pre_dispatch=2 * jobs)
         yield from pool(delayed(_try_hear)(path, rate, window) for path in paths)
 
-    def _encode(self, heard: Heard) -> np.ndarray:
+    def _rows(self, heard: Heard) -> np.ndarray:
+        """Encode every window by itself, windows of one length together: a row each."""
         assert self._mert is not None
         layers, batch = self._config["layers"], int(self._config["batch"])
         if layers == [-1] and not self._config["spread"]:
-            rows = self._mert.embed(heard.clips, batch=batch)
-        else:
-            pooled = self._mert.layers(heard.clips, layers, batch=batch, spread=bool(self._config["spread"]))
-            rows = pooled.reshape(len(heard.clips), -1)
+            return self._mert.embed(heard.clips, batch=batch)
+        pooled = self._mert.layers(heard.clips, layers, batch=batch, spread=bool(self._config["spread"]))
+        return np.asarray(pooled.reshape(len(heard.clips), -1))
+
+    def _encode(self, heard: Heard) -> np.ndarray:
+        rows = self._rows(heard)
         if len(rows) == 1:
             return np.asarray(rows[0])
         mean = np.average(rows, axis=0, weights=heard.seconds).astype(np.float32)

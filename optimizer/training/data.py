@@ -1,0 +1,123 @@
+"""Embeddings with their table, as ``optimize embed`` writes them and as others publish them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer.errors import UsageError
+from optimizer.training import labels
+
+if TYPE_CHECKING:
+    import pandas
+
+VECTORS, TABLE, INFO, PUBLISHED = "embeddings.npy", "table.csv", "embedding.json", "metadata.json"
+UNKNOWN_ENCODER = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a trainer works on.
+
+    Attributes
+    ----------
+    vectors : float32 array [shape=(n, d)]
+    table : DataFrame
+        One row per vector: ``id``, ``path``, labels.
+    info : mapping
+        ``encoder``, ``window``, ``layers``, ``key``, ``licence``; what ``embedding.json`` holds.
+    folder : Path
+    """
+
+    vectors: np.ndarray
+    table: pandas.DataFrame
+    info: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def select(self, rows: np.ndarray) -> Data:
+        """Return the rows an index names."""
+        return Data(self.vectors[rows], self.table.iloc[rows].reset_index(drop=True), self.info, self.folder)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column's values.
+
+        Raises
+        ------
+        UsageError
+            If there is no such column.
+        """
+        from optimizer.errors import did_you_mean
+
+        if name not in self.table.columns:
+            names = [str(column) for column in self.table.columns]
+            raise UsageError(
+                f"{self.folder / TABLE} has no column {name!r}; it has {', '.join(names)}.{did_you_mean(name, names)}"
+            )
+        return np.asarray(self.table[name].to_numpy())
+
+
+def read_data(folder: Path, tracks: Path | None = None) -> Data:
+    """Read embeddings with their table.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``embeddings.npy`` and ``table.csv`` (or ``table.parquet``), or the published ``metadata.json``.
+    tracks : Path, optional
+        FMA's ``tracks.csv``: its columns (artist, album, genre, listens) are joined by id.
+
+    Raises
+    ------
+    UsageError
+        If they are not there or do not fit one another.
+    """
+    from optimizer.training.corpus import read_frame
+
+    path = folder / VECTORS
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", next_step="Make it with: optimize embed CORPUS --out DIR"
+        ) from error
+    info: dict[str, Any] = {}
+    table_path = next((folder / n for n in (TABLE, "table.parquet") if (folder / n).is_file()), None)
+    if table_path is not None:
+        table = read_frame(table_path)
+        if (folder / INFO).is_file():
+            info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+    elif (folder / PUBLISHED).is_file():
+        table, info = _published(folder / PUBLISHED)
+    else:
+        raise UsageError(f"{folder} has neither {TABLE} nor {PUBLISHED} beside {VECTORS}.")
+    if vectors.ndim != 2 or len(vectors) != len(table):
+        raise UsageError(f"{path} has shape {vectors.shape}; its table has {len(table)} rows.")
+    if "id" not in table.columns:
+        table.insert(0, "id", table["track_id"] if "track_id" in table.columns else range(len(table)))
+    if tracks is not None:
+        joined = labels.read_tracks(tracks).set_index("id")
+        new = [column for column in joined.columns if column not in table.columns]
+        table = table.join(joined[new], on="id")
+    good = np.isfinite(vectors).all(axis=1)
+    if info.get("kind") == "fma" or tracks is not None or table_path is None:
+        good &= ~table["id"].isin(labels.KNOWN_BAD).to_numpy()
+    data = Data(np.asarray(vectors, dtype=np.float32), table, {"encoder": UNKNOWN_ENCODER, **info}, folder)
+    return data if good.all() else data.select(np.flatnonzero(good))
+
+
+def _published(path: Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
+    import pandas as pd
+
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        table = pd.DataFrame(raw["labels"])
+        table.insert(0, "id", [int(number) for number in raw["track_ids"]])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} is not the published layout (track_ids, labels): {error}") from error
+    # The published corpus says the model's name alone; the clips were FMA's own, cut from the middle of songs.
+    return table, {"encoder": str(raw.get("model", UNKNOWN_ENCODER)), "window": "middle", "layers": [-1], "kind": "fma"}
