@@ -233,6 +233,15 @@ def test_captions_add_the_instruments_they_name() -> None:
     rich = {note.sound[0] for note in compose(recipe(duration=8.0, caption="Pop with sitar and tabla")).notes}
     assert not {"sitar", "tabla-na"} & plain
     assert {"sitar", "tabla-na"} <= rich
+    other = {note.sound[0] for note in compose(recipe(duration=8.0, caption="Pop, electric piano, no violin")).notes}
+    assert not {"piano", "fiddle"} & other
+
+
+def test_fusion_styles_take_the_music_of_the_style_they_are_named_after() -> None:
+    from optimizer.rendering.synth.styles import choose
+
+    for style in load_genre("bangers").genres[0].styles:
+        assert choose({"genre": "bangers", "style": style.id, "caption": style.caption}).id == style.id
 
 
 def test_every_shipped_style_has_its_own_music() -> None:

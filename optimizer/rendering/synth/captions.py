@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from optimizer.rendering.synth.styles.style import Lane, Part, Style
 
@@ -13,7 +14,7 @@ _EXTRAS: dict[str, Part | Lane] = {
     "tabla": Lane("tabla-na", ("x.xxx.x.x.xxx.x.",), -11.0, 0.3, "ivc"),
     "violin": Part("fiddle", "counter", (), 72, -15.0, -0.3, "ic", room=0.35),
     "fiddle": Part("fiddle", "counter", (), 72, -15.0, -0.3, "ic", room=0.35),
-    "strings": Part("strings", "pad", (), 62, -18.0, 0.1, "cko", room=0.4),
+    "strings": Part("strings", "counter", (), 67, -16.0, 0.1, "cko", room=0.4),
     "cello": Part("cello", "counter", (), 52, -16.0, 0.2, "vc", room=0.35),
     "piano": Part("piano", "chords", ("x-------x-------",), 62, -15.0, -0.2, "ivc", room=0.25),
     "organ": Part("organ", "pad", (), 60, -20.0, 0.3, "bc"),
@@ -36,7 +37,7 @@ _EXTRAS: dict[str, Part | Lane] = {
     "mandolin": Part("mandolin", "arp", ("x.x.x.x.x.x.x.x.",), 74, -17.0, 0.4, "vc"),
     "ukulele": Part("nylon", "strum", ("x.x..xx.x.x..xx.",), 69, -17.0, 0.4, "vc"),
     "harp": Part("harp", "arp", ("x.x.x.x.x.x.x.x.",), 72, -14.0, 0.3, "ivk", room=0.35),
-    "choir": Part("choir", "pad", (), 62, -21.0, 0.0, "ck", room=0.5),
+    "choir": Part("choir", "counter", (), 65, -17.0, 0.0, "ck", room=0.5),
     "saw": Part("supersaw", "pad", (), 64, -21.0, 0.0, "c", room=0.3),
     "arpeggio": Part("pluck", "arp", ("xxxxxxxxxxxxxxxx",), 74, -17.0, 0.3, "bc", room=0.3, echo=0.3),
     "acid": Part("bass-acid", "arp", ("x.xx.xx.x.xx.xx.",), 48, -16.0, 0.1, "c", room=0.1),
@@ -53,6 +54,9 @@ _EXTRAS: dict[str, Part | Lane] = {
 
 _LIMIT = 3
 """Most instruments a caption can add; more would crowd the mix."""
+
+_NOT = ("no", "without", "electric", "on", "steel")
+"""Words after which an instrument's name means none of it, or another: electric piano, fingers on strings."""
 
 _MOODS = {
     **dict.fromkeys(("bright", "sparkling", "glossy", "shimmering", "crisp", "sunny", "airy", "brilliant"), 0.05),
@@ -96,7 +100,9 @@ def read_caption(style: Style, caption: str) -> tuple[Style, float]:
     words = words_of(caption)
     have = {voice for part in style.parts for voice in part.voice.split("|")} | {lane.voice for lane in style.lanes}
     extras: list[Part | Lane] = []
-    for word in words:
+    for before, word in pairwise(["", *words]):
+        if before in _NOT:
+            continue
         extra = _EXTRAS.get(word) or _EXTRAS.get(word.removesuffix("s"))
         if extra is not None and extra.voice not in have and len(extras) < _LIMIT:
             extras.append(extra)

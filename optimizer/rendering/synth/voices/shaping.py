@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from optimizer.rendering.synth.voices.signals import RATE, Wave, clock
+from optimizer.rendering.synth.voices.signals import RATE, Wave
 
 Response = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 """Frequency response: Hz in, complex gain out. All are causal (analogue prototypes), so nothing rings ahead."""
@@ -63,7 +63,7 @@ def shape(wave: Wave, *responses: Response) -> Wave:
 
 def fall(n: int, decay: float) -> Wave:
     """Exponential decay, 1/e after `decay` seconds [shape=(n,)]."""
-    return np.exp(-clock(n) / decay).astype(np.float32)
+    return np.asarray(np.exp(np.arange(n, dtype=np.float32) * np.float32(-1.0 / (decay * RATE))))
 
 
 def hold(n: int, seconds: float, attack: float, decay: float, sustain: float, release: float) -> Wave:

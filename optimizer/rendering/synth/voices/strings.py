@@ -12,11 +12,11 @@ from optimizer.rendering.synth.voices.signals import Wave, frames, hertz, noise,
 
 
 def _section(attack: float, release: float, cut: float, cue: Cue) -> Wave:
-    """Six players with vibratos of their own, three to a side [shape=(2, n)]."""
+    """Four players with vibratos of their own, two to a side [shape=(2, n)]."""
     hz = hertz(cue.pitch)
     n = frames(cue.seconds + 3.0 * release)
     sides = np.zeros((2, n), dtype=np.float32)
-    for player in range(6):
+    for player in range(4):
         cents = float(cue.rng.uniform(-7.0, 7.0))
         speed = float(cue.rng.uniform(4.6, 6.0))
         track = vibrato(n, hz * 2.0 ** (cents / 1200.0), 8.0, speed, 0.3)
