@@ -255,7 +255,8 @@ def _confine(order: Order) -> dict[str, Any]:
     made: list[str] = order.get("made", [])
     facts: dict[str, Any] = {"mechanism": order["mechanism"], "namespaces": made}
     limits.apply(order["limits"]["file_size"], order["limits"]["open_files"])
-    limits.bound_user(order["limits"]["processes"], own_count="user" in made or order["mechanism"] == "bwrap")
+    if sys.platform == "linux":
+        limits.bound_user(order["limits"]["processes"], own_count="user" in made or order["mechanism"] == "bwrap")
     if order["mechanism"] == "off" or sys.platform != "linux":
         return facts
     # Imported now: once Landlock is in force, the files may be out of reach.
