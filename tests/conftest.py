@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from hypothesis import settings
 
+from optimizer.foreign import hide_torchaudio
 from optimizer.recipe import Recipe
 from optimizer.search_space import Genre, Language, SearchSpace, Style
 from optimizer.song import Song
@@ -21,6 +22,9 @@ from optimizer.song import Song
 # A busy machine must not turn a passing property into a failing one.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# Audiobox's package brings it along, and fixtures build models with transformers themselves.
+hide_torchaudio()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.checkpoints import Checkpoint, Progress, download, is_hub_id, local_or_snapshot
 from optimizer.errors import CheckpointError, OptimizeError, RenderFailed
+from optimizer.foreign import hide_torchaudio
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import (
     Growth,
@@ -248,6 +249,7 @@ class AceStep:
         """
         # Read when transformers is imported; the default lies in a home directory that the sandbox does not have.
         os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "hf-modules"))
+        hide_torchaudio()
         import diffusers
         import torch
 

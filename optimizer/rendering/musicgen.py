@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.checkpoints import Checkpoint, Progress, download, is_hub_id, local_or_snapshot
 from optimizer.errors import CheckpointError, RenderFailed
+from optimizer.foreign import hide_torchaudio
 from optimizer.rendering.base import EngineSpec, Support
 from optimizer.rendering.device import (
     Growth,
@@ -151,6 +152,7 @@ class MusicGen:
         # Read when transformers is imported; the default lies in a home directory that the sandbox does not have.
         os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "hf-modules"))
         import torch
+        hide_torchaudio()
         import transformers
 
         folder = config["folder"]

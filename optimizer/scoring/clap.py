@@ -23,6 +23,7 @@ import numpy as np
 
 from optimizer.checkpoints import local_or_snapshot, weights_hash
 from optimizer.errors import AttemptFailed, CheckpointError
+from optimizer.foreign import hide_torchaudio
 from optimizer.scoring.base import ScorerSpec
 from optimizer.scoring.device import pick_device, set_threads
 from optimizer.scoring.heads import Target
@@ -163,6 +164,7 @@ class ClapScorer:
 
 
 def _load(folder: Path) -> tuple[Any, Any, Any]:
+    hide_torchaudio()
     from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.errors import CheckpointError, MissingPrerequisite
+from optimizer.foreign import hide_torchaudio
 from optimizer.scoring.tensors import check_keys, read_tensors
 
 REPO = "m-a-p/MERT-v1-330M"
@@ -101,6 +102,7 @@ def load_model(folder: Path, attention: str = "sdpa") -> Any:
         If a tensor is missing, left over, of another shape, or did not arrive.
     """
     torch = require_torch()
+    hide_torchaudio()
     from transformers import HubertConfig, HubertModel
 
     raw = read_config(folder)
@@ -185,6 +187,7 @@ def require_torch() -> Any:
     """
     try:
         import torch
+        hide_torchaudio()
         import transformers  # noqa: F401
     except ImportError as error:
         raise MissingPrerequisite(
