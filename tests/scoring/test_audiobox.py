@@ -70,7 +70,8 @@ def test_alone_and_in_company(audiobox: Any, songs: list[Path], tmp_path: Path) 
 
 def test_torchaudio_is_never_imported(audiobox: Any, songs: list[Path]) -> None:
     assert "value" in audiobox.score(songs[:1])[0]
-    assert not {"torchaudio", "audiobox_aesthetics.infer"} & set(sys.modules)
+    assert sys.modules.get("torchaudio") is None
+    assert "audiobox_aesthetics.infer" not in sys.modules
 
 
 @pytest.mark.parametrize("change", ["drop", "add", "cut", "transform", "config"])
