@@ -20,7 +20,8 @@ from optimizer.rendering.synth.voices import RATE, NoteCache, Wave
 class SynthEngine:
     """Renders recipes with numpy alone, in about a thirtieth of the song's length.
 
-    The same recipe gives the same samples in every process.
+    The same recipe gives the same samples in every process; another kind of processor, or another numpy, may round
+    the last bit otherwise.
     """
 
     supports: ClassVar[dict[str, Support]] = dict(SUPPORTS)

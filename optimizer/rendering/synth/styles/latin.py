@@ -35,8 +35,8 @@ LATIN = (
             Part(
                 "pluck", "riff", ("x.x.x..xx.x.x..x", "x.xxx.x.x.xxx.x."), 69, -9.0, 0.15, "ivbco", room=0.25, echo=0.25
             ),
-            Part("stab-deep", "chords", ("...x..x....x..x.",), 60, -14.0, -0.2, "vc", room=0.25),
-            Part("pad-dark", "pad", (), 57, -19.0, when="ivbck"),
+            Part("stab-deep", "chords", ("...x..x....x..x.",), 60, -11.5, -0.2, "vc", room=0.25),
+            Part("pad-dark", "pad", (), 57, -15.5, when="ivbck"),
             Part("lead-square|brass|flute", "lead", ("push",), 74, -16.0, 0.1, "ic", room=0.3, front=True),
         ),
         fill=("timbale", "snare-tight"),
