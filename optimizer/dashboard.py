@@ -56,8 +56,7 @@ class LinkedSongs:
         raise UsageError("this dashboard only shows the run; files cannot be added to it.")
 
     def remove(self, artifact_id: str) -> None:
-        """Forget the link; the master stays."""
-        self._paths.pop(artifact_id, None)
+        """Do nothing: the page may delete what it likes, the song stays and goes on playing."""
 
 
 class Mirror:
@@ -109,12 +108,20 @@ class Mirror:
             new += 1
         return new
 
+    def _master(self, trial: optuna.trial.FrozenTrial) -> Path | None:
+        stored = trial.user_attrs.get("audio")
+        try:
+            path = self._run.inside(stored) if stored else None
+        except UsageError:
+            # A study from elsewhere that names a file outside its folder is shown without that song.
+            return None
+        return path if path is not None and path.is_file() else None
+
     def _linked(self, trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial:
         linked = copy.deepcopy(trial)
         attributes: dict[str, Any] = {}
-        stored = trial.user_attrs.get("audio")
-        if stored and self._run.inside(stored).is_file():
-            path = self._run.inside(stored)
+        path = self._master(trial)
+        if path is not None:
             name = self.songs.link(path)
             kind = {".wav": "audio/wav", ".mp3": "audio/mpeg"}.get(path.suffix.lower(), "audio/flac")
             meta = {"artifact_id": name, "filename": path.name, "mimetype": kind, "encoding": None}

@@ -152,7 +152,7 @@ function paint() {
     if (songs[row].a) button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} song ${reference(songs[row])}, ${title(songs[row])}`);
   }
 }
-function mark(row, scroll) {
+function mark(row) {
   current = row;
   const song = songs[row];
   bar.hidden = false;
@@ -162,12 +162,10 @@ function mark(row, scroll) {
   paint();
   if ($("detail").open) detail();
   wave();
-  if (scroll) {
-    const place = shown.indexOf(row);
-    if (place >= made) make(place + STEP);
-    const tr = body.children[place];
-    if (tr) tr.scrollIntoView({block: "nearest"});
-  }
+  const place = shown.indexOf(row);
+  if (place >= made) make(place + STEP);
+  // Also after a click: the player must not cover the row it plays.
+  if (place >= 0) body.children[place].scrollIntoView({block: "nearest"});
 }
 function load(row) {
   loaded = row;
@@ -191,7 +189,7 @@ function toggle() {
 function step(by) {
   if (!shown.length) return;
   const place = shown.indexOf(current);
-  mark(shown[Math.min(Math.max(place < 0 ? 0 : place + by, 0), shown.length - 1)], true);
+  mark(shown[Math.min(Math.max(place < 0 ? 0 : place + by, 0), shown.length - 1)]);
 }
 function skip(by) {
   step(by);
@@ -214,7 +212,7 @@ function swap() {
   if (kept.a < 0 || kept.b < 0) return say("Keep one song as A and one as B first.");
   const next = loaded === kept.a ? kept.b : kept.a, at = player.currentTime;
   load(next);
-  mark(next, true);
+  mark(next);
   play(at);
   say(`${next === kept.a ? "A" : "B"}: song ${reference(songs[next])}`);
 }
