@@ -43,5 +43,8 @@ def test_a_large_grid_is_sampled_the_same_way_each_time_with_what_was_heard_and_
     assert np.array_equal(chosen, block.candidates(5, 1, [heard]))
     assert not np.array_equal(chosen, block.candidates(6, 1, [heard]))
     assert len(chosen) < 2 * MANY
+    many = list(range(0, block.size, 9973))
+    assert len(many) > 8
+    assert set(many) <= set(block.candidates(5, 1, many).tolist())
     near = [block.find({"style": 8, "bpm": 100, "key": 3}), block.find({"style": 7, "bpm": 101, "key": 3}), heard]
     assert set(near) <= set(chosen.tolist())
