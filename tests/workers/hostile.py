@@ -253,7 +253,8 @@ class Hostile:
                         os.close(number)
                     except OSError:
                         pass
-                os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(3600)"])
+                mark = recipe.get("caption", "")
+                os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(3600)", mark])
             os._exit(0)
 
     def shell(self, recipe, out):
