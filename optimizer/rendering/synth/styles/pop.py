@@ -124,13 +124,13 @@ POP = (
         (
             Lane(
                 "kick-live",
-                ("X..x..x.X..x....", "X.....x.X.x.....", "X...X...X...X..."),
+                ("X..xX...X..xX...", "X.....x.X.x.....", "X...X...X...X..."),
                 0.0,
                 when="ivco",
                 metre="kick",
             ),
             Lane("snare-live", ("....X..o.o..X..o", "....X.......X..."), -4.0, when="ivco", metre="snare"),
-            Lane("hat-live", ("x.xxx.xxx.xxx.xx", "xxxxxxxxxxxxxxxx"), -17.0, -0.25, "ivbco", metre="hat"),
+            Lane("hat-live", ("X.xxX.xxX.xxX.xx", "XoxoXoxoXoxoXoxo"), -15.0, -0.25, "ivbco", metre="hat"),
             Lane("hat-half", ("......x.......x.",), -17.0, -0.25, "vc"),
             Lane("tambourine", ("....x.......x...", "..x...x...x...x."), -15.0, 0.4, "vc", 0.8, room=0.2),
         ),
@@ -138,7 +138,7 @@ POP = (
             Part(
                 "bass-slap",
                 "bass",
-                ("r..ru..r..rur.u.", "r.u.r..ur.u..ra.", "r..r.ru.r..r.ufa"),
+                ("r..rr.u.r.rur.u.", "r.u.r..ur.u..ra.", "r..rr.u.r..rr.fa"),
                 33,
                 -4.0,
                 when="ivbco",

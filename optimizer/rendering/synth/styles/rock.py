@@ -82,7 +82,7 @@ ROCK = (
                 when="bco",
                 room=0.12,
             ),
-            Part("guitar-crunch", "pad", (), 60, -18.0, 0.4, "c", room=0.15),
+            Part("guitar-crunch", "pad", (), 60, -14.0, 0.4, "c", room=0.15),
             Part("guitar-fuzz", "lead", ("long",), 69, -13.0, 0.2, "ic", room=0.25),
         ),
         fill=("snare-rock", "tom-mid", "tom-low"),
