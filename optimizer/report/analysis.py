@@ -267,6 +267,8 @@ def analyse(records: Sequence[Record], *, reference: Path | None = None) -> Anal
 def read_reference(path: Path) -> tuple[float, ...]:
     """Read scores of other songs from a CSV file: the column ``score`` (or ``value``), or the only column there is.
 
+    Rows without a score are left out.
+
     Raises
     ------
     UsageError
@@ -288,6 +290,8 @@ def read_reference(path: Path) -> tuple[float, ...]:
     found = []
     for line, row in enumerate(rows[first:], first + 1):
         cell = row[column or 0].strip() if len(row) > (column or 0) else ""
+        if not cell:
+            continue
         try:
             value = float(cell)
         except ValueError:
@@ -474,7 +478,7 @@ def _heats(songs: Sequence[Song]) -> tuple[Heat, ...]:
     for song in songs:
         chosen.setdefault(style_label(song.recipe, several), []).append(song)
     found = []
-    for style, members in sorted(chosen.items()):
+    for style, members in sorted(chosen.items(), key=lambda item: (item[1][0].recipe.genre, item[0])):
         # The axes are the genre's, so that the maps of its styles can be laid side by side.
         kin = [song for song in songs if song.recipe.genre == members[0].recipe.genre]
         tempo_labels, columns = _labels(kin, "BPM")

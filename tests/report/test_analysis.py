@@ -110,7 +110,7 @@ def test_no_songs_is_said(make_record):
 
 def test_reference(tmp_path, make_record, make_song):
     path = tmp_path / "corpus.csv"
-    path.write_text("name,score\na,1.5\nb,2.5\n")
+    path.write_text("name,score\na,1.5\nunscored,\nb,2.5\n")
     found = analyse([make_record([make_song(0, 2.0), make_song(1, 3.0)])], reference=path).reference
     assert (found.name, found.values, found.above.value) == ("corpus.csv", (1.5, 2.5), 0.75)
 
