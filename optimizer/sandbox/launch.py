@@ -57,6 +57,7 @@ class _Supervisor:
         self.parent = _process_descriptor(order["parent"])
         self.group: Any = None
         self.child = 0
+        self.next_weighing = 0.0
 
     def run(self) -> None:
         if self._parent_is_gone():
@@ -159,11 +160,13 @@ class _Supervisor:
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         tick = TICK if ended is not None else 0.02
-        next_look, next_disk = 0.0, 0.0
+        next_look, next_disk, listening = 0.0, 0.0, True
         while True:
             for descriptor, _ in poll.poll(tick * 1000):
-                if descriptor == log and not self._pump(log):
+                if descriptor == log and (not self._pump(log) or self.log_room <= 0):
+                    # A flood is drained at each look only: then it waits for us, not we for it.
                     poll.unregister(log)
+                    listening = False
             if self._parent_is_gone():
                 return {"end": "parent"}
             pid, status = os.waitpid(self.child, os.WNOHANG)
@@ -174,6 +177,8 @@ class _Supervisor:
                 reason = self._over_limits(now >= next_disk)
                 if reason is not None:
                     return {"end": "limit", **reason}
+                if not listening:
+                    self._pump(log)
                 if now >= next_disk:
                     next_disk = now + DISK_TICK
                 next_look = now + TICK
@@ -187,8 +192,9 @@ class _Supervisor:
             return {"reason": "processes", "value": len(processes), "limit": self.limits["processes"]}
         taken = tree.usage(processes)
         limit = self.limits["memory"]
-        if taken.resident > limit:
-            # Forked processes share pages; only what is really taken counts.
+        if taken.resident > limit and time.monotonic() >= self.next_weighing:
+            # Forked processes share pages; only what is really taken counts. To find that out takes a while.
+            self.next_weighing = time.monotonic() + DISK_TICK
             exact = tree.proportional(processes)
             if exact is None or exact > limit:
                 return {"reason": "memory", "value": exact or taken.resident, "limit": limit}
@@ -252,7 +258,8 @@ def _confine_and_exec(order: Order) -> NoReturn:
 def _confine(order: Order) -> dict[str, Any]:
     from optimizer.sandbox import libc, limits
 
-    made: list[str] = order.get("made", [])
+    # bubblewrap either makes all of its namespaces or does not start.
+    made: list[str] = ["mount", "pid", "net", "ipc"] if order["wrapper"] else order.get("made", [])
     facts: dict[str, Any] = {"mechanism": order["mechanism"], "namespaces": made}
     limits.apply(order["limits"]["file_size"], order["limits"]["open_files"])
     if sys.platform == "linux":
@@ -274,11 +281,11 @@ def _confine(order: Order) -> dict[str, Any]:
     libc.drop_capabilities()
     facts["seccomp"] = False
     if order["seccomp"]:
-        apart = "pid" in made or order["mechanism"] == "bwrap"
+        apart = "pid" in made
         seccomp.install(
             own_signals_only=None if apart or facts["landlock"] >= 6 else os.getpid(),
             own_group_only=not apart,
-            shared_memory="ipc" in made or order["mechanism"] == "bwrap",
+            shared_memory="ipc" in made,
         )
         facts["seccomp"] = True
     if order["mechanism"] == "landlock" and not (facts["seccomp"] or "net" in made):
