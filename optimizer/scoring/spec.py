@@ -24,6 +24,7 @@ BUILTIN: Mapping[str, str] = {
     "tunejury": "optimizer.scoring.tunejury:describe",
     "clap": "optimizer.scoring.clap:describe",
     "audiobox": "optimizer.scoring.audiobox:describe",
+    "emotion": "optimizer.scoring.emotion:describe",
 }
 """Our own scorers; they are found even where the distribution's metadata is not installed."""
 
@@ -31,7 +32,7 @@ FOLDER = "optimizer.scoring.trained:describe"
 """Describes a term that is a folder."""
 
 HEADED = ("banger", "tunejury")
-"""Scorers whose published head is one file, which ``--head`` names."""
+"""Scorers whose published head is one file, which ``--head`` names, unless their argument does."""
 
 LISTENER = "optimizer.scoring.listener:Listener"
 
@@ -138,7 +139,7 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     """
     given = {key: value for key, value in (options or {}).items() if value is not None}
     terms = parse(text)
-    headed = next((term for term in terms if term.name in HEADED and term.argument is None), None)
+    headed = next((term for term in terms if _takes_head(term)), None)
     specs = [
         _describe(term, given if term is headed else {key: given[key] for key in given if key != "head"})
         for term in terms
@@ -146,6 +147,11 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     if len(terms) == 1 and not terms[0].weighted:
         return specs[0]
     return _panel(text, terms, specs)
+
+
+def _takes_head(term: Term) -> bool:
+    # The argument of an emotion is the emotion; its head is a folder that --head names.
+    return term.name == "emotion" or (term.name in HEADED and term.argument is None)
 
 
 def available(text: str, options: Mapping[str, Any] | None = None) -> bool:

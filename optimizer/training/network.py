@@ -7,8 +7,8 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,7 @@ def train(
     Returns
     -------
     Fit
-        Of the epoch with the best figure. Bit for bit the same for the same arguments and number of threads,
+        Of the epoch with the best figure. Bit for bit the same for the same arguments,
         killed and continued or not.
     """
     import torch
@@ -188,7 +188,7 @@ def train(
     if kept is not None and kept["done"]:
         return Fit({name: t.numpy() for name, t in kept["best_state"].items()}, kept["epoch"], kept["best"])
     data = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(seed)
         network = build(x.shape[1], outputs, recipe)
         adam = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True)
@@ -236,6 +236,19 @@ def train(
     best = state["best_state"]
     checkpoints.save(key, {"done": True, "epoch": state["epoch"], "best": state["best"], "best_state": best})
     return Fit({f"{name}": t.numpy() for name, t in best.items()}, state["epoch"], state["best"])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one core: batches are too small for two, which wait for each other, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def forward(tensors: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:

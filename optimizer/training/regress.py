@@ -94,8 +94,24 @@ def train_regression(
         cards[target] = _one(
             data, target, folder, group, strata, recipe, seed, name or target, checkpoints, on_epoch, members, rounds
         )
+    emotion = data.info.get("emotion")
+    if emotion and set(targets) == {"valence", "arousal"}:
+        _emotion(data, emotion, out, cards)
     _clean(out / WORK)
     return cards
+
+
+def _emotion(data: Data, emotion: Mapping[str, Any], out: Path, cards: dict[str, Any]) -> None:
+    """Write what ``emotion:NAME`` needs, and add the raters' part to the cards."""
+    from optimizer.training.emotion import intent_errors
+
+    added = {"ceiling": emotion["ceiling"], "errors": intent_errors(data.table, emotion["references"])}
+    for target, document in cards.items():
+        document["emotion"] = added
+        write_atomic(out / target / "card.json", (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomic(out / target / "card.md", card.markdown(document).encode())
+    kept = {"references": emotion["references"], "scale": emotion["scale"], "ceiling": emotion["ceiling"]}
+    write_atomic(out / "emotion.json", (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _one(

@@ -61,5 +61,10 @@ def write_data() -> Callable[..., Path]:
 
 
 @pytest.fixture
+def plant() -> Callable[..., tuple[np.ndarray, pd.DataFrame]]:
+    return planted
+
+
+@pytest.fixture
 def planted_data(tmp_path: Path, write_data: Callable[..., Path]) -> Path:
     return write_data(tmp_path / "planted", *planted())
