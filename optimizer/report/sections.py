@@ -281,7 +281,8 @@ def _maps(found: Analysis) -> str:
     cells = [one.n for heat in found.heats for one in heat.cells.values()]
     note = (
         f"Mean score of each cell; most rest on one song or two (median {sorted(cells)[len(cells) // 2]}), so a "
-        "strongly coloured cell is a song that did well rather than a recipe that does. Point at a cell for its n and interval."
+        "strongly coloured cell is a song that did well rather than a recipe that does. Point at a cell for its n "
+        "and interval."
     )
     return f'<p class="wide">{escape(note)}</p>' + "".join(drawn)
 

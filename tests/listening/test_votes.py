@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 import threading
 from dataclasses import replace
@@ -93,6 +94,19 @@ def test_many_writers_lose_nothing_and_count_nothing_twice(path):
         thread.join()
     assert sum(counted) == 15
     assert path.read_bytes().count(b"\n") == len(read_votes(path)) == 15
+
+
+def test_waits_for_another_process_that_is_writing(path):
+    path.touch()
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        thread = threading.Thread(target=VoteFile(path).add, args=(VOTE,))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert path.read_bytes() == b""
+    thread.join()
+    assert read_votes(path) == (VOTE,)
 
 
 def test_pairs_name_the_winner(tmp_path):

@@ -31,6 +31,7 @@ def test_share_is_wilsons(hits, n):
     found = intervals.share(hits, n)
     expected = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
 
 
 def test_difference_of_shares_is_newcombes_published_example():
