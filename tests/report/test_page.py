@@ -116,6 +116,18 @@ def test_audio_is_named_from_where_the_page_lies(page, tmp_path):
     assert 'src="../a-run/songs/0%20%26%201.flac"' in out.read_text(encoding="utf-8")
 
 
+def test_the_head_says_what_ran(make_record, make_song, tmp_path):
+    from optimizer.song import FailedTrial
+
+    songs = [make_song(0, 4.0, info={"sandbox": "off"}, shrunken=3.7), make_song(1, 3.0, info={"sandbox": "landlock"})]
+    failed = (FailedTrial(2, None, "crash", ""),)
+    out = tmp_path / "r.html"
+    write_report([make_record(songs, failed=failed)], out)
+    text = out.read_text(encoding="utf-8")
+    for said in ("engine synth 1", "judge acoustic", "sandbox landlock and off", "1 failed: 1 crash", "3.70 once luck"):
+        assert said in text
+
+
 def test_several_runs_are_told_apart(make_record, many_songs, tmp_path):
     records = [make_record(many_songs(8, study=name, seed=place), name=name) for place, name in enumerate("ab")]
     out = tmp_path / "both.html"
