@@ -22,7 +22,7 @@ from optimizer.rendering.base import Clip, EngineSpec
 from optimizer.rendering.registry import RenderOptions, resolve
 from optimizer.rendering.renderer import Renderer
 from optimizer.runs import RunDirectory, find_run, slug, write_atomic
-from optimizer.samplers import Observation, build
+from optimizer.samplers import build
 from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.process import ScorerProcess
@@ -119,8 +119,8 @@ class Session:
     resumed : bool
     notes : list of str
         What the user should know before the first song.
-    prior : tuple of Observation
-        Songs of earlier studies that the search begins with.
+    prior : Prior
+        What the search begins with.
     """
 
     run: RunDirectory
@@ -130,7 +130,7 @@ class Session:
     options: Options
     resumed: bool
     notes: list[str] = field(default_factory=list)
-    prior: tuple[Observation, ...] = ()
+    prior: warmstart.Prior = field(default_factory=warmstart.Prior)
 
     @property
     def ahead(self) -> int:
@@ -167,7 +167,8 @@ class Session:
             ahead=self.ahead,
             goal=options.goal or "best",
             per_genre=bool(options.per_genre),
-            prior=self.prior,
+            prior=self.prior.observations,
+            model=self.prior.model(),
             replay_plans=self.replays,
         )
         return RunStudy(self.run, self.space, sampler, duration=options.duration or 30.0, storage=options.storage)
@@ -474,13 +475,13 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
     return asked
 
 
-def _prior_of(options: Options, session: Session) -> tuple[Observation, ...]:
+def _prior_of(options: Options, session: Session) -> warmstart.Prior:
     """Read earlier songs: those asked for, else those the run was started with."""
     kept = session.run.folder / PRIOR_FILE
     if options.prior:
         records = [read_record(find_run(options.runs_dir, name), estimates=False) for name in options.prior]
-        return warmstart.observations(records, session.space, session.scorer)
-    return warmstart.from_json(kept.read_text(encoding="utf-8")) if kept.is_file() else ()
+        return warmstart.gather(records, session.space, session.scorer)
+    return warmstart.from_json(kept.read_text(encoding="utf-8")) if kept.is_file() else warmstart.Prior()
 
 
 def _engine_of(options: Options, notes: list[str]) -> EngineSpec:

@@ -5,43 +5,68 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from optimizer.errors import UsageError
-from optimizer.estimates import observations_of
-from optimizer.samplers import Observation
+from optimizer.estimates import observations_of, read_space
+from optimizer.runs import RunDirectory
+from optimizer.samplers import Grid, Model, Observation, learn
 from optimizer.scoring.base import ScorerSpec
-from optimizer.search_space import SearchSpace
+from optimizer.search_space import SearchSpace, frozen
 from optimizer.song import Record
 
 DECLARED = "declared"
 """Key of an imported study's scorer table: the scorer its songs are said to have been judged by."""
 
 
-def observations(records: Sequence[Record], space: SearchSpace, scorer: ScorerSpec) -> tuple[Observation, ...]:
-    """Return the songs of earlier studies as observations of this one's search space.
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a search begins with.
 
-    Only songs of the same genres count: what styles, keys and tempi do in one genre misleads in another.
+    Attributes
+    ----------
+    observations : tuple of Observation
+        Earlier songs of this search's genres.
+    others : tuple of (SearchSpace, tuple of Observation)
+        Earlier songs of other genres. Which style or key was good there does harm here (docs/search.md), so only
+        the sizes of effects and the noise are learned from them.
+    """
+
+    observations: tuple[Observation, ...] = ()
+    others: tuple[tuple[SearchSpace, tuple[Observation, ...]], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.observations or self.others)
+
+    def model(self) -> Model | None:
+        """Return the model's settings as the other genres suggest them; None where there are none."""
+        if not self.others:
+            return None
+        return learn([(_grid(space), songs) for space, songs in self.others])
+
+
+def gather(records: Sequence[Record], space: SearchSpace, scorer: ScorerSpec) -> Prior:
+    """Sort the songs of earlier studies by what they can lend to a search of `space`.
 
     Raises
     ------
     UsageError
-        If a study was judged by another scorer, naming the difference, or has no song of these genres.
+        If a study was judged by another scorer, naming the difference, or has no songs.
     """
-    found: list[Observation] = []
+    same: list[Observation] = []
+    others: list[tuple[SearchSpace, tuple[Observation, ...]]] = []
     genres = {genre.id for genre in space.genres}
     for record in records:
         check_objective(record, scorer)
-        songs = [song for song in record.songs if song.recipe.genre in genres]
-        if not songs:
-            there = ", ".join(sorted({song.recipe.genre for song in record.songs})) or "none"
-            raise UsageError(
-                f"study {record.name!r} has no songs of {', '.join(sorted(genres))}; its genres are: {there}.",
-                next_step="Earlier songs help within their own genre only; leave --prior out.",
-            )
-        found += observations_of(songs, space, own=False)
-    return tuple(found)
+        if not record.songs:
+            raise UsageError(f"study {record.name!r} has no songs yet.", next_step="Leave --prior out.")
+        same += observations_of([song for song in record.songs if song.recipe.genre in genres], space, own=False)
+        foreign = [song for song in record.songs if song.recipe.genre not in genres]
+        if foreign:
+            theirs = read_space(RunDirectory(record.folder))
+            others.append((theirs, tuple(observations_of(foreign, theirs, own=False))))
+    return Prior(tuple(same), tuple(others))
 
 
 def check_objective(record: Record, scorer: ScorerSpec) -> None:
@@ -75,12 +100,19 @@ def check_objective(record: Record, scorer: ScorerSpec) -> None:
         )
 
 
-def to_json(prior: Sequence[Observation]) -> str:
-    """Write observations, to be kept with the run: a proposal depends on them for good."""
-    return json.dumps([asdict(one) for one in prior], ensure_ascii=False, default=dict)
+def to_json(prior: Prior) -> str:
+    """Write what a search begins with, to be kept with the run: its proposals depend on it for good."""
+    document = {
+        "observations": [asdict(one) for one in prior.observations],
+        "others": [
+            {"space": frozen.to_json(space), "observations": [asdict(one) for one in songs]}
+            for space, songs in prior.others
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False, default=dict)
 
 
-def from_json(text: str) -> tuple[Observation, ...]:
+def from_json(text: str) -> Prior:
     """Read what `to_json` wrote.
 
     Raises
@@ -89,14 +121,25 @@ def from_json(text: str) -> tuple[Observation, ...]:
         If it is damaged.
     """
     try:
-        return tuple(Observation(**values) for values in json.loads(text))
-    except (ValueError, TypeError) as error:
+        document = json.loads(text)
+        return Prior(
+            tuple(Observation(**values) for values in document["observations"]),
+            tuple(
+                (frozen.from_json(other["space"]), tuple(Observation(**values) for values in other["observations"]))
+                for other in document["others"]
+            ),
+        )
+    except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"the earlier songs stored with the run are damaged: {error}") from error
 
 
-def digest(prior: Sequence[Observation]) -> str:
-    """Return the SHA-256 of observations."""
+def digest(prior: Prior) -> str:
+    """Return the SHA-256 of what a search begins with."""
     return hashlib.sha256(to_json(prior).encode()).hexdigest()
+
+
+def _grid(space: SearchSpace) -> Grid:
+    return Grid(space.parameters(), space.subspaces() if space.several else None)
 
 
 def _without_nothing(value: Any) -> Any:

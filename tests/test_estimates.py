@@ -12,7 +12,7 @@ from optimizer.errors import UsageError
 from optimizer.estimates import observations_of, posterior_of, with_estimates
 from optimizer.search_space.frozen import to_json
 from optimizer.song import Record
-from optimizer.warmstart import digest, from_json, observations
+from optimizer.warmstart import Prior, digest, from_json, gather
 from optimizer.warmstart import to_json as prior_to_json
 
 
@@ -55,32 +55,42 @@ def test_songs_of_one_plan_are_known_as_such(record, small_space):
 
 def test_earlier_songs_are_taken_if_they_were_judged_alike(record, small_space):
     scorer = SimpleNamespace(text="acoustic", identity={"name": "acoustic", "revision": "1", "window": None})
-    prior = observations([record], small_space, scorer)
-    assert len(prior) == 12
-    assert all(one.number == -1 for one in prior)
+    prior = gather([record], small_space, scorer)
+    assert len(prior.observations) == 12
+    assert prior.model() is None
+    assert all(one.number == -1 for one in prior.observations)
     assert from_json(prior_to_json(prior)) == prior
     assert digest(prior) == digest(from_json(prior_to_json(prior)))
-    best = posterior_of([], small_space, prior).favourite()
+    best = posterior_of([], small_space, prior.observations).favourite()
     assert best.params["style"] == "style-a"
 
 
 def test_earlier_songs_of_another_judge_are_refused_with_the_difference(record, small_space):
     scorer = SimpleNamespace(text="banger", identity={"name": "acoustic", "revision": "2"})
     with pytest.raises(UsageError, match="revision: test has 1, this run 2"):
-        observations([record], small_space, scorer)
+        gather([record], small_space, scorer)
     imported = dataclasses.replace(record, identity={"scorer": {"declared": "banger"}})
-    assert len(observations([imported], small_space, scorer)) == 12
+    assert len(gather([imported], small_space, scorer).observations) == 12
     scorer.text = "tunejury"
     with pytest.raises(UsageError, match="'banger'"):
-        observations([imported], small_space, scorer)
+        gather([imported], small_space, scorer)
 
 
-def test_earlier_songs_of_other_genres_are_refused(record, small_space):
+def test_other_genres_lend_sizes_and_noise_alone(record, small_space):
     other = dataclasses.replace(small_space.genres[0], id="another")
     space = type(small_space)("another", (other,))
     scorer = SimpleNamespace(text="acoustic", identity={"name": "acoustic", "revision": "1"})
-    with pytest.raises(UsageError, match="no songs of another"):
-        observations([record], space, scorer)
+    prior = gather([record], space, scorer)
+    assert prior.observations == ()
+    assert prior.model().learned
+    assert from_json(prior_to_json(prior)).model() == prior.model()
+    assert digest(prior) != digest(Prior())
+
+
+def test_an_empty_study_lends_nothing(record, small_space):
+    scorer = SimpleNamespace(text="acoustic", identity={"name": "acoustic", "revision": "1"})
+    with pytest.raises(UsageError, match="no songs yet"):
+        gather([dataclasses.replace(record, songs=())], small_space, scorer)
 
 
 def test_damaged_earlier_songs_are_an_error():
