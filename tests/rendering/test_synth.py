@@ -129,6 +129,19 @@ def test_the_same_recipe_is_the_same_song_in_every_process(engine: SynthEngine) 
         assert done.stdout.strip() == digest(engine.samples(wanted))
 
 
+def test_blocks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long songs are mixed block by block: echoes, tails and ducking go on across the joints."""
+    from optimizer.rendering.synth import mix
+    from optimizer.rendering.synth.compose import compose
+    from optimizer.rendering.synth.voices import NoteCache
+
+    sheet = compose(recipe(genre="pop", style="club-dance", duration=5.0))
+    whole = mix.mix(sheet, NoteCache())
+    monkeypatch.setattr(mix, "_SIZE", 1 << 17)
+    parts = mix.mix(sheet, NoteCache())
+    assert np.max(np.abs(whole - parts)) < 1e-5 * np.max(np.abs(whole))
+
+
 def test_a_longer_render_is_the_same_song(engine: SynthEngine) -> None:
     """Bars of choruses hold the same tune, whatever the duration: `rerender --duration` depends on it."""
     from optimizer.rendering.synth.compose import compose

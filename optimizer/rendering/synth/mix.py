@@ -11,7 +11,7 @@ from scipy import fft
 from optimizer.rendering.synth.sheet import Note, Sheet
 from optimizer.rendering.synth.streams import stream
 from optimizer.rendering.synth.voices import RATE, NoteCache, Wave
-from optimizer.rendering.synth.voices.shaping import band_pass, high_pass, low_pass, peak, shape
+from optimizer.rendering.synth.voices.shaping import band_pass, bins, high_pass, low_pass, peak, shape
 
 _SIZE = 1 << 19
 """Points of the reverb's transform; a block is what the impulse response leaves of it."""
@@ -88,7 +88,7 @@ def equalizer(tone: tuple[float, float, float], size: int) -> npt.NDArray[np.com
     size : int
         Points of the transform.
     """
-    f = fft.rfftfreq(size, 1.0 / RATE)
+    f = bins(size)
     low, middle, high = (10.0 ** (gain / 20.0) for gain in tone)
     # First-order shelves: gain on one side of the corner, 1 on the other.
     bass = (1j * f + 110.0 * low) / (1j * f + 110.0)
