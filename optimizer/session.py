@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -388,6 +389,7 @@ def begin(session: Session) -> None:
         "program": __version__,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "embedding": session.scorer.encoder,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         **identity(session),
         "options": {name: value for name, value in options.items() if value is not None},
     }

@@ -170,7 +170,7 @@ class Renderer:
         Returns
         -------
         Clip
-            ``info`` holds what the engine returned, and ``attempts``.
+            ``info`` holds what the engine returned, ``attempts``, and the ``sandbox`` it was confined by.
 
         Raises
         ------
@@ -195,10 +195,11 @@ class Renderer:
                 failure.attempts = attempts  # type: ignore[attr-defined]
                 raise
             self._songs += 1
+            info = {**clip.info, "attempts": attempts, "sandbox": self.confined.get("mechanism")}
             # Only the engine can see what it holds on an accelerator; the supervisor bounds resident memory alone.
             if clip.info.get("recycle") or (self._recycle is not None and self._songs >= self._recycle):
                 self._drop()
-            return Clip(clip.path, clip.sha256, clip.sample_rate, clip.duration, {**clip.info, "attempts": attempts})
+            return Clip(clip.path, clip.sha256, clip.sample_rate, clip.duration, info)
 
     def cancel(self, grace: float = 5.0) -> None:
         """Ask the song in flight to stop, and end the child if it has not within `grace` seconds."""

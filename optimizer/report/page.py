@@ -278,8 +278,8 @@ def _spell_run(record: Record) -> str:
         f"on {renderer.get('device', 'unknown device')}",
     ]
     for name in ("sandbox", "machine"):
-        # Where the run has kept them: by the identity, or song by song.
-        said = {str(song.info[name]) for song in record.songs if name in song.info} or {str(renderer.get(name, ""))}
+        # The sandbox is kept song by song, since each session may choose it; the machine with the run.
+        said = {str(song.info[name]) for song in record.songs if name in song.info} or {str(record.identity.get(name, ""))}
         words += [f"{name} {' and '.join(sorted(said))}"] if said != {""} else []
     if "created" in record.identity:
         words.append(f"begun {record.identity['created']}")
