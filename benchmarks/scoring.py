@@ -27,6 +27,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+# Before transformers looks for it.
+hide_torchaudio()
+
 SIZES: dict[str, Any] = {
     "hidden_size": 1024,
     "intermediate_size": 4096,
@@ -146,7 +149,8 @@ def straightforward(folder: Path, threads: int) -> Any:
 
 def prepared(folder: Path, threads: int, dtype: str, head: str = "head.pt") -> Any:
     """Describe our banger scorer on the benchmark's files."""
-    from optimizer.scoring import prepare
+    from optimizer.foreign import hide_torchaudio
+from optimizer.scoring import prepare
 
     options = {"encoder": folder / "encoder", "head": folder / head, "threads": threads, "dtype": dtype}
     return prepare("banger", options)

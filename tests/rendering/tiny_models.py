@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from optimizer.foreign import hide_torchaudio
+
+# Before diffusers and transformers look for it.
+hide_torchaudio()
+
 ROOT = Path(__file__).parents[2]
 END = "<|endoftext|>"
 TEMPLATE = """# Instruction
