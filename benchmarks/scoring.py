@@ -27,6 +27,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from optimizer.foreign import hide_torchaudio
+
 # Before transformers looks for it.
 hide_torchaudio()
 
@@ -149,8 +151,7 @@ def straightforward(folder: Path, threads: int) -> Any:
 
 def prepared(folder: Path, threads: int, dtype: str, head: str = "head.pt") -> Any:
     """Describe our banger scorer on the benchmark's files."""
-    from optimizer.foreign import hide_torchaudio
-from optimizer.scoring import prepare
+    from optimizer.scoring import prepare
 
     options = {"encoder": folder / "encoder", "head": folder / head, "threads": threads, "dtype": dtype}
     return prepare("banger", options)
