@@ -35,6 +35,7 @@ def main() -> None:
             ["label"],
             Path(folder) / "head",
             group="artist_id" if options.group else None,
+            on_epoch=lambda what, epoch, epochs: print(f"{what} {epoch} {time.perf_counter() - started:.1f} s", flush=True),
             recipe=options.recipe,
         )
         seconds = time.perf_counter() - started

@@ -10,7 +10,10 @@ import typer
 from optimizer.cli import (
     best,
     dashboard,
+    dataset,
     doctor,
+    embed,
+    evaluate,
     explain,
     export,
     import_,
@@ -24,6 +27,7 @@ from optimizer.cli import (
     show,
     spaces,
     studies,
+    train,
     verify,
     votes,
 )
@@ -41,7 +45,10 @@ VERBS = (
     optimize,
     best,
     dashboard,
+    dataset,
     doctor,
+    embed,
+    evaluate,
     explain,
     export,
     import_,
@@ -54,6 +61,7 @@ VERBS = (
     show,
     spaces,
     studies,
+    train,
     verify,
     votes,
 )

@@ -1,0 +1,74 @@
+"""`optimize embed CORPUS --out DIR`: every song of a corpus as an embedding, each heard once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optimizer.cli.options import Json, print_json
+from optimizer.cli.score import Device, Dtype, Jobs, Window
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("embed")(embed)
+
+
+EncoderOption = Annotated[
+    str | None,
+    typer.Option("--encoder", help="acoustic, mert, or a folder or Hub id of MERT; the best that is here.", metavar="NAME"),
+]
+
+
+def embed(
+    corpus: Annotated[Path, typer.Argument(help="A folder, a CSV or Parquet table, FMA's tree, or a run's folder.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for embeddings.npy and table.csv.", metavar="DIR")],
+    encoder: EncoderOption = None,
+    window: Window = None,
+    layers: Annotated[str | None, typer.Option("--layers", help="Layers to average over time, such as 6,12,-1.")] = None,
+    subset: Annotated[str | None, typer.Option("--subset", help="Of FMA: small, medium or large.")] = None,
+    scorer_device: Device = None,
+    scorer_dtype: Dtype = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Clips of one length encoded together.", min=1)] = None,
+    jobs: Jobs = 2,
+    json_: Json = False,
+) -> None:
+    """Turn a corpus into embeddings with a table; running again goes on where it was."""
+    from optimizer.errors import UsageError
+    from optimizer.training import embed as work
+    from optimizer.training.corpus import read_corpus
+
+    try:
+        chosen = None if layers is None else [int(layer) for layer in layers.split(",")]
+    except ValueError:
+        raise UsageError(f"--layers {layers!r} must be whole numbers joined by commas.") from None
+    found = read_corpus(corpus, subset=subset)
+    options = {"window": window, "device": scorer_device, "dtype": scorer_dtype, "layers": chosen}
+    space = work.open_space(encoder, options, jobs=jobs, batch=batch)
+    info = work.embed(found, out, space, on_progress=eta())
+    if json_:
+        print_json(info)
+        return
+    print(f"{info['count']} songs in {out} ({info['encoder']}); {info['heard']} heard now, {info['failed']} failed.")
+    if info["failed"]:
+        print(f"Why: {out / work.FAILURES}")
+
+
+def eta() -> object:
+    """Return what shows progress with the time left on stderr, and every failure."""
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def show(done: int, total: int, left: float, reason: str | None) -> None:
+        if reason:
+            print(f"{reason}", file=sys.stderr)
+        if terminal:
+            end = "\n" if done == total else ""
+            print(f"\r{done}/{total}, {left / 60:.1f} min left\033[K", end=end, file=sys.stderr, flush=True)
+        elif done == total or done % 100 == 0:
+            print(f"{done}/{total}, {left / 60:.1f} min left", file=sys.stderr, flush=True)
+
+    return show
