@@ -30,9 +30,13 @@ def _group() -> None:
 
 def build(
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set.", metavar="DIR")],
-    engine: Annotated[str, typer.Option("--engine", "--renderer", help="synth, acestep, musicgen, MODULE:CLASS ...")] = "synth",
+    engine: Annotated[
+        str, typer.Option("--engine", "--renderer", help="synth, acestep, musicgen, MODULE:CLASS ...")
+    ] = "synth",
     prompts: Annotated[str, typer.Option("--prompts", help="With {genre} and {description}.")] = PROMPT,
-    classes: Annotated[str, typer.Option("--classes", help="Joined by commas.")] = "electronica,funk,orchestral,pop,rock",
+    classes: Annotated[
+        str, typer.Option("--classes", help="Joined by commas.")
+    ] = "electronica,funk,orchestral,pop,rock",
     per_class: Annotated[int, typer.Option("--per-class", help="Clips of each class.", min=2)] = 20,
     duration: Annotated[float, typer.Option("--duration", help="Seconds of a clip.")] = 10.0,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,

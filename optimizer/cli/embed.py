@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optimizer.cli.options import Json, print_json
 from optimizer.cli.score import Device, Dtype, Jobs, Window
+
+if TYPE_CHECKING:
+    from optimizer.training.embed import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 EncoderOption = Annotated[
     str | None,
-    typer.Option("--encoder", help="acoustic, mert, or a folder or Hub id of MERT; the best that is here.", metavar="NAME"),
+    typer.Option(
+        "--encoder", help="acoustic, mert, or a folder or Hub id of MERT; the best that is here.", metavar="NAME"
+    ),
 ]
 
 
@@ -29,7 +34,9 @@ def embed(
     out: Annotated[Path, typer.Option("--out", help="Folder for embeddings.npy and table.csv.", metavar="DIR")],
     encoder: EncoderOption = None,
     window: Window = None,
-    layers: Annotated[str | None, typer.Option("--layers", help="Layers to average over time, such as 6,12,-1.")] = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Layers to average over time, such as 6,12,-1.")
+    ] = None,
     subset: Annotated[str | None, typer.Option("--subset", help="Of FMA: small, medium or large.")] = None,
     scorer_device: Device = None,
     scorer_dtype: Dtype = None,
@@ -58,7 +65,7 @@ def embed(
         print(f"Why: {out / work.FAILURES}")
 
 
-def eta() -> object:
+def eta() -> Progress:
     """Return what shows progress with the time left on stderr, and every failure."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 

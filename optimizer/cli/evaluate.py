@@ -1,4 +1,4 @@
-"""`optimize evaluate`: a scorer against people's choices or another judge, a classifier or a set of songs on a folder."""
+"""`optimize evaluate`: a scorer against people or another judge, a classifier on recordings, a set against a set."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
-
-
 def evaluate(
     pairs: Annotated[Path | None, typer.Option("--pairs", help="CSV of choices: a_path, b_path, winner.")] = None,
     audio: Annotated[Path | None, typer.Option("--audio", help="Folder of songs, for a best-of-N curve.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Embeddings of a set; of the pairs' songs.")] = None,
-    reference: Annotated[Path | None, typer.Option("--reference", help="Embeddings of the set to compare with.")] = None,
-    classifier: Annotated[Path | None, typer.Option("--classifier", help="A trained classifier, judged on --data.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Embeddings of the set to compare with.")
+    ] = None,
+    classifier: Annotated[
+        Path | None, typer.Option("--classifier", help="A trained classifier, judged on --data.")
+    ] = None,
     target: Annotated[str, typer.Option("--target", help="Column of the true class.")] = "label",
     scorer: Annotated[str | None, typer.Option("--scorer", help="The scorer that is judged, or picks.")] = None,
     judge: Annotated[str | None, typer.Option("--judge", help="The scorer that judges the picks.")] = None,
@@ -110,12 +112,20 @@ def _curve(audio: Path, scorer: str | None, judge: str, given: tuple[Any, ...], 
 
     specs = [spec_of(scorer, *given), spec_of(judge, given[0], None, *given[2:])]
     with heard() as store:
-        picker, jury = (scores_of(score_files([audio], spec, store, jobs=jobs, on_progress=progress()))[0] for spec in specs)
+        picker, jury = (
+            scores_of(score_files([audio], spec, store, jobs=jobs, on_progress=progress()))[0] for spec in specs
+        )
     good = np.isfinite(picker) & np.isfinite(jury)
     if good.sum() < 2:
         raise UsageError(f"{audio} holds {int(good.sum())} songs that both can judge; two or more are needed.")
     curve = best_of(picker[good], jury[good])
-    return {"kind": "best-of", "scorer": specs[0].text, "judge": specs[1].text, "songs": int(good.sum()), "curve": curve}
+    return {
+        "kind": "best-of",
+        "scorer": specs[0].text,
+        "judge": specs[1].text,
+        "songs": int(good.sum()),
+        "curve": curve,
+    }
 
 
 def _set(data: Path, reference: Path | None, classifier: Path | None, target: str) -> dict[str, Any]:
@@ -131,7 +141,9 @@ def _set(data: Path, reference: Path | None, classifier: Path | None, target: st
 
     other = None if reference is None else read_data(reference)
     if other is not None and other.info.get("key") != found.info.get("key"):
-        raise UsageError(f"{data} is of {found.info.get('key')}, {reference} of {other.info.get('key')}: not one space.")
+        raise UsageError(
+            f"{data} is of {found.info.get('key')}, {reference} of {other.info.get('key')}: not one space."
+        )
     return {"kind": "set", **set_figures(found.vectors, None if other is None else other.vectors)}
 
 
@@ -149,7 +161,9 @@ def _show(result: dict[str, Any]) -> None:
         rows = [["all", spell(result["accuracy"]), result["pairs"] - result["ties"]]]
         rows += [[name, spell(one["accuracy"]), one["pairs"]] for name, one in result.get("systems", {}).items()]
         print_table(["system", f"agreement of {result['scorer']}", "pairs"], rows, right=(2,))
-        print(f"\n{result['ties']} ties of people left out, {result['even']} pairs scored equal, {result['lost']} lost.")
+        print(
+            f"\n{result['ties']} ties of people left out, {result['even']} pairs scored equal, {result['lost']} lost."
+        )
         return
     if result["kind"] == "classifier":
         print(f"accuracy {spell(result['accuracy'])} on {result['songs']} songs; {result['unknown']} of other classes")

@@ -28,11 +28,15 @@ def train(
         str | None,
         typer.Option("--target", help="Column to learn; banger or genre-rank make FMA's labels; several with commas."),
     ] = None,
-    group: Annotated[str | None, typer.Option("--group", help="Column that must not lie on two sides of the split.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="Column that must not lie on two sides of the split.")
+    ] = None,
     genre: Annotated[str | None, typer.Option("--genre", help="Column of the genre, for figures within it.")] = None,
     recipe: Annotated[str, typer.Option("--recipe", help="robust, published or ridge.")] = "robust",
     pairs: Annotated[Path | None, typer.Option("--pairs", help="CSV of choices, for pairwise.", metavar="FILE")] = None,
-    tracks: Annotated[Path | None, typer.Option("--tracks", help="FMA's tracks.csv, joined by id.", metavar="FILE")] = None,
+    tracks: Annotated[
+        Path | None, typer.Option("--tracks", help="FMA's tracks.csv, joined by id.", metavar="FILE")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What the head calls itself.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same head.", min=0)] = 0,
     json_: Json = False,

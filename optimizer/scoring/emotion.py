@@ -4,8 +4,8 @@ The score is ``10 * max(0, 1 - distance / reach)``: distance is Euclidean betwee
 emotion's reference, in the corpus's own unit, and reach is half the diagonal of the square the corpus rates in. So 10
 is the reference itself, and 0 is half a diagonal or more away.
 
-A folder holds a trained head ``valence``, another ``arousal`` and ``emotion.json`` with references and scale, as
-``optimize train --target valence,arousal`` writes it. ``--head DIR`` names it; without, the folder ``emotion`` among the
+A folder holds a trained head ``valence``, one ``arousal``, and ``emotion.json`` with references and scale, as ``optimize
+train --target valence,arousal`` writes it. ``--head DIR`` names it; without, the folder ``emotion`` among the
 user's heads is taken.
 """
 
@@ -122,7 +122,8 @@ class EmotionScorer:
     def _verdict(self, embedding: np.ndarray) -> dict[str, Any]:
         units = self._config["units"]
         point = [
-            units[axis]["offset"] + units[axis]["scale"] * float(self._heads[axis].raw(embedding).mean()) for axis in AXES
+            units[axis]["offset"] + units[axis]["scale"] * float(self._heads[axis].raw(embedding).mean())
+            for axis in AXES
         ]
         distance = math.dist(point, self._config["reference"])
         value = 10.0 * max(0.0, 1.0 - distance / self._config["reach"])

@@ -66,7 +66,8 @@ def markdown(card: Mapping[str, Any]) -> str:
         "",
         f"# {card['name']}",
         "",
-        f"{card['songs']} songs of `{card['data']}`, target `{card['target']}`, recipe `{card['recipe']}`, seed {card['seed']}. "
+        f"{card['songs']} songs of `{card['data']}`, target `{card['target']}`, recipe `{card['recipe']}`, "
+        f"seed {card['seed']}. "
         f"Encoder {card['encoder']['encoder']} ({card['width']} numbers), licence: {licence}.",
         "",
         "Figures are of the test part; brackets hold the 95 % bootstrap interval"

@@ -57,7 +57,7 @@ class Classifier:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return class names [shape=(n,)]."""
-        return np.array(self.classes, dtype=object)[self.logits(x).argmax(axis=1)]
+        return np.asarray(np.array(self.classes, dtype=object)[self.logits(x).argmax(axis=1)])
 
     def write(self, folder: Path, name: str) -> None:
         """Write the classifier, and under ``classes/`` a head per class that ``--scorer`` loads.
@@ -190,7 +190,8 @@ def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, s
     """
     if data.info.get("encoder") != classifier.info.get("encoder"):
         raise UsageError(
-            f"the classifier hears with {classifier.info.get('encoder')}, {data.folder} is of {data.info.get('encoder')}."
+            f"the classifier hears with {classifier.info.get('encoder')}; {data.folder} is of "
+            f"{data.info.get('encoder')}."
         )
     known = {name.casefold(): row for row, name in enumerate(classifier.classes)}
     truth = np.array([known.get(str(label).casefold(), -1) for label in data.column(target)])

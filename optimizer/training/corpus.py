@@ -136,7 +136,9 @@ def _fma(folder: Path, tracks: Path, subset: str | None) -> Corpus:
         table = table[table["id"].isin(files)]
     skipped = {str(number): labels.KNOWN_BAD[number] for number in table["id"] if number in labels.KNOWN_BAD}
     skipped |= {
-        str(number): "its file is not there" for number in table["id"] if number not in files and str(number) not in skipped
+        str(number): "its file is not there"
+        for number in table["id"]
+        if number not in files and str(number) not in skipped
     }
     table = table[~table["id"].astype(str).isin(skipped)].reset_index(drop=True)
     table["path"] = [str(files[int(number)].absolute()) for number in table["id"]]

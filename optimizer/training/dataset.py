@@ -1,4 +1,4 @@
-"""Class-balanced generated music for training a classifier: prompts per class, sandboxed renders, embeddings, a split."""
+"""Class-balanced generated music to train a classifier on: prompts, sandboxed renders, embeddings, a split."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
         rows, vectors, digests = [], [], []
         stream = ear.stream([(path, digest) for _, path, digest in files])
         seen = set(known)
-        for done, ((row, path, digest), heard) in enumerate(zip(files, stream, strict=True), 1):
+        for done, ((row, _, digest), heard) in enumerate(zip(files, stream, strict=True), 1):
             reason = None
             if isinstance(heard, Unheard):
                 reason = heard.reason

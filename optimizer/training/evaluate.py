@@ -61,7 +61,9 @@ def agreement(
     return result
 
 
-def best_of(picker: np.ndarray, judge: np.ndarray, *, sizes: Sequence[int] = SIZES, seed: int = 0) -> list[dict[str, Any]]:
+def best_of(
+    picker: np.ndarray, judge: np.ndarray, *, sizes: Sequence[int] = SIZES, seed: int = 0
+) -> list[dict[str, Any]]:
     """Say how good the best of N songs by one scorer is in the ears of another.
 
     The mean over all draws of N songs without repeats is worked out exactly: of n songs in the picker's order the
@@ -146,7 +148,9 @@ def _shrunk(x: np.ndarray) -> np.ndarray:
     return np.asarray((1 - share) * sample + share * level * np.eye(d))
 
 
-def set_figures(x: np.ndarray, reference: np.ndarray | None = None, *, seed: int = 0, rounds: int = 100) -> dict[str, Any]:
+def set_figures(
+    x: np.ndarray, reference: np.ndarray | None = None, *, seed: int = 0, rounds: int = 100
+) -> dict[str, Any]:
     """Say how varied a set is, and how far from a reference.
 
     Intervals come from subsets of four fifths of the songs, without repeats: a song drawn twice would pass for a
@@ -184,7 +188,9 @@ def set_figures(x: np.ndarray, reference: np.ndarray | None = None, *, seed: int
     whole = figures(np.arange(len(x)), True)
     size = max(2, int(0.8 * len(x)))
     # The distance costs three eigenproblems of the embedding's width; fewer subsets do for it.
-    drawn = [figures(rng.choice(len(x), size, replace=False), number < max(rounds // 5, 10)) for number in range(rounds)]
+    drawn = [
+        figures(rng.choice(len(x), size, replace=False), number < max(rounds // 5, 10)) for number in range(rounds)
+    ]
     result: dict[str, Any] = {"songs": len(x)}
     for name, value in whole.items():
         numbers = np.array([found[name] for found in drawn if name in found])

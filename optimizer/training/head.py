@@ -70,13 +70,13 @@ class Model:
         named = {"standardise.mean": self.mean, "standardise.std": self.std, "project": self.project}
         out = {name: array for name, array in named.items() if array is not None}
         for number, member in enumerate(self.members):
-            out |= {f"members.{number}.net.{name}": array for name, array in member.items() if "num_batches" not in name}
+            out |= {
+                f"members.{number}.net.{name}": array for name, array in member.items() if "num_batches" not in name
+            }
         return out
 
 
-def transform(
-    x: np.ndarray, mean: np.ndarray | None, std: np.ndarray | None, project: np.ndarray | None
-) -> np.ndarray:
+def transform(x: np.ndarray, mean: np.ndarray | None, std: np.ndarray | None, project: np.ndarray | None) -> np.ndarray:
     """Standardise and project rows as `optimizer.scoring.heads.Head` does."""
     if mean is not None and std is not None:
         x = (x - mean) / std

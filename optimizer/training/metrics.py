@@ -1,4 +1,4 @@
-"""Figures of a prediction, with intervals by resampling whole groups, since songs of one artist are no two witnesses."""
+"""Figures of a prediction, with intervals that resample whole groups: songs of one artist are no two witnesses."""
 
 from __future__ import annotations
 
@@ -99,7 +99,5 @@ def calibration(prediction: np.ndarray, truth: np.ndarray, bins: int = 5) -> dic
     """
     slope = float(np.polyfit(prediction, truth, 1)[0]) if prediction.std() > 1e-9 else float("nan")
     parts = [part for part in np.array_split(np.argsort(prediction, kind="stable"), bins) if len(part)]
-    rows = [
-        {"predicted": float(prediction[p].mean()), "true": float(truth[p].mean()), "n": len(p)} for p in parts
-    ]
+    rows = [{"predicted": float(prediction[p].mean()), "true": float(truth[p].mean()), "n": len(p)} for p in parts]
     return {"slope": slope, "bins": rows}

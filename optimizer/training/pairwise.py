@@ -169,7 +169,10 @@ def train_pairwise(
 
         def tell(rows: np.ndarray, said: Any = said, share: Any = share) -> dict[str, float]:
             found = {key: accuracy(gap[rows], share[rows]) for key, gap in said.items()}
-            return {**found, "gain": found["model"] - max(found["no audio: group's wins"], found["constant (always a)"])}
+            return {
+                **found,
+                "gain": found["model"] - max(found["no audio: group's wins"], found["constant (always a)"]),
+            }
 
         figures[kind] = bootstrap(tell, groups[pairs.a[t]], seed=seed)
         document[kind] = {
@@ -212,7 +215,14 @@ def train_pairwise(
 
 
 def _fit(
-    data: Data, pairs: Pairs, a: np.ndarray, v: np.ndarray, seed: int, kept: Checkpoints, tell: OnEpoch | None, members: int
+    data: Data,
+    pairs: Pairs,
+    a: np.ndarray,
+    v: np.ndarray,
+    seed: int,
+    kept: Checkpoints,
+    tell: OnEpoch | None,
+    members: int,
 ) -> Model:
     """Train an ensemble of `members` networks with a linear one beside; 0 gives the linear one alone."""
     import torch
@@ -267,8 +277,11 @@ def _group_worth(groups: np.ndarray, pairs: Pairs, rows: np.ndarray) -> np.ndarr
 
 def _markdown(card: dict[str, Any]) -> str:
     lines = [card["verdict"], "", f"# {card['name']}", ""]
-    lines += [f"{card['pairs']} pairs, {card['ties']} of them ties, {card['lost']} left out for want of an embedding. "
-              f"Encoder {card['encoder']['encoder']}, licence: {card['encoder']['licence'] or 'not known'}."]  # fmt: skip
+    licence = card["encoder"]["licence"] or "not known"
+    lines += [
+        f"{card['pairs']} pairs, {card['ties']} of them ties, {card['lost']} left out for want of an embedding. "
+        f"Encoder {card['encoder']['encoder']}, licence: {licence}."
+    ]
     for kind, split in card["splits"].items():
         title = "Pairs at random" if kind == "random" else "No song in two parts"
         lines += ["", f"## {title} ({' / '.join(map(str, split['pairs']))} pairs)", ""]

@@ -72,12 +72,13 @@ def grouped_split(groups: np.ndarray, seed: int = 0, shares: tuple[float, float,
             spare = np.flatnonzero(part == 0)
             part[spare[np.argmin(sizes[spare])]] = wanted
     rows = part[code]
-    return Split(*(np.flatnonzero(rows == number) for number in range(3)), kind="grouped")
+    train, validation, test = (np.flatnonzero(rows == number) for number in range(3))
+    return Split(train, validation, test, "grouped")
 
 
 def _cut(order: np.ndarray, n: int, shares: tuple[float, float, float], kind: str) -> Split:
     if n < 10:
-        raise UsageError(f"{n} songs are too few to learn from: at least 10 are needed, and hundreds to learn anything.")
+        raise UsageError(f"{n} songs are too few: at least 10 are needed, and hundreds to learn anything.")
     first = int(shares[0] * n)
     second = first + max(1, int(shares[1] * n))
     return Split(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]), kind)

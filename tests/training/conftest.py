@@ -22,7 +22,7 @@ def corpus_folder(tmp_path: Path, write_audio: Callable[..., Path]) -> Path:
 
 
 def planted(
-    artists: int = 60, songs: int = 10, width: int = 64, seed: int = 0, audible: float = 1.2, leak: float = 1.2
+    artists: int = 150, songs: int = 5, width: int = 64, seed: int = 1, audible: float = 1.2, leak: float = 1.2
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Embeddings of which some directions decide the label for every artist, and others only name the artist.
 

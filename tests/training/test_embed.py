@@ -26,7 +26,9 @@ def failures(out):
 def test_broken_files_are_listed_and_stop_nothing(corpus_folder, tmp_path):
     out = tmp_path / "out"
     told = []
-    info = embed(read_corpus(corpus_folder), out, open_space("acoustic", {}, jobs=2), on_progress=lambda *a: told.append(a))
+    info = embed(
+        read_corpus(corpus_folder), out, open_space("acoustic", {}, jobs=2), on_progress=lambda *a: told.append(a)
+    )
     assert info["count"] == 38 and info["failed"] == 2 and info["heard"] == 40
     assert {Path(row["path"]).name for row in failures(out)} == {"038.wav", "039.mp3"}
     assert all(row["reason"] for row in failures(out))
