@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
@@ -20,13 +21,21 @@ PROPOSAL = "banger:proposal"
 """System attribute that holds a trial's proposal."""
 PHASE = "phase"
 
+_latest: WeakKeyDictionary[Any, tuple[Any, dict[str, Any]]] = WeakKeyDictionary()
+"""By storage, the trial whose proposal was looked up last, and its parameters: they are asked for one by one, and each
+look into a database costs more than the proposal itself. A stored proposal never changes."""
+
 
 def stored_proposal(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
     """Return the parameters that were proposed for a trial before, or None."""
+    known = _latest.get(study._storage)
+    if known is not None and known[0] == _identity(trial):
+        return dict(known[1])
     found = study._storage.get_trial_system_attrs(trial._trial_id).get(PROPOSAL)
     if not isinstance(found, dict):
         return None
     _mark(study, trial, found["marks"])
+    _latest[study._storage] = _identity(trial), dict(found["params"])
     return dict(found["params"])
 
 
@@ -49,9 +58,17 @@ def store_proposal(
         trial._trial_id, PROPOSAL, {"params": dict(params), "marks": dict(marks), **more}
     )
     _mark(study, trial, marks)
+    _latest[study._storage] = _identity(trial), dict(params)
+
+
+def _identity(trial: FrozenTrial) -> Any:
+    # Identifiers come back once a study is deleted, moments do not.
+    return trial._trial_id, trial.number, trial.datetime_start
 
 
 def _mark(study: Study, trial: FrozenTrial, marks: Mapping[str, Any]) -> None:
+    if all(name in trial.user_attrs for name in marks):
+        return
     # Again for an adopted trial: its process may have died between the proposal and this.
     present = study._storage.get_trial_user_attrs(trial._trial_id)
     for name, value in marks.items():
