@@ -4,9 +4,9 @@ The score is ``10 * max(0, 1 - distance / reach)``: distance is Euclidean betwee
 emotion's reference, in the corpus's own unit, and reach is half the diagonal of the square the corpus rates in. So 10
 is the reference itself, and 0 is half a diagonal or more away.
 
-A folder holds a trained head ``valence``, one ``arousal``, and ``emotion.json`` with references and scale, as ``optimize
-train --target valence,arousal`` writes it. ``--head DIR`` names it; without, the folder ``emotion`` among the
-user's heads is taken.
+``optimize train --target valence,arousal`` writes the folder: a trained head ``valence``, another ``arousal``, and
+``emotion.json`` with references and scale. ``--head DIR`` names it; without, the folder ``emotion`` among the user's
+heads is taken.
 """
 
 from __future__ import annotations

@@ -132,7 +132,10 @@ def _one(
     if not np.isfinite(y).all():
         data, y = data.select(np.flatnonzero(np.isfinite(y))), y[np.isfinite(y)]
     if len(y) < 10 or y.std() == 0:
-        raise UsageError(f"column {target!r} gives {len(y)} labels, {len(np.unique(y))} of them different: too few.")
+        raise UsageError(
+            f"column {target!r} gives {len(y)} labels with {len(np.unique(y))} different values; 10 that are not "
+            "all the same are the least, and hundreds are needed to learn anything."
+        )
     groups = np.arange(len(y)) if group is None else data.column(group).astype(str)
     kinds = None if strata is None else data.column(strata).astype(str)
     splits = {"random": random_split(len(y), seed)}

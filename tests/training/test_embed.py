@@ -150,3 +150,17 @@ def test_errors_name_what_is_wrong(tmp_path):
     pd.DataFrame({"sound": ["a"]}).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UsageError, match="no column with the audio's path"):
         read_corpus(tmp_path / "t.csv")
+
+
+def test_a_study_is_not_heard_twice(tmp_path):
+    from typer.testing import CliRunner
+
+    from optimizer.cli.main import app
+
+    words = "--genre rock --trials 2 --duration 1 --renderer synth --scorer acoustic --progress none --runs-dir"
+    done = CliRunner().invoke(app, [*words.split(), str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    corpus = read_corpus(tmp_path / "rock")
+    info = embed(corpus, tmp_path / "out", open_space("acoustic", {}))
+    assert info["heard"] == 0 and info["count"] == 2 and info["kind"] == "study"
+    assert set(read_data(tmp_path / "out").column("genre")) == {"rock"}
