@@ -152,6 +152,7 @@ class MusicGen:
         # Read when transformers is imported; the default lies in a home directory that the sandbox does not have.
         os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "hf-modules"))
         import torch
+
         hide_torchaudio()
         import transformers
 

@@ -278,8 +278,10 @@ def _spell_run(record: Record) -> str:
         f"on {renderer.get('device', 'unknown device')}",
     ]
     for name in ("sandbox", "machine"):
-        # The sandbox is kept song by song, since each session may choose it; the machine with the run.
-        said = {str(song.info[name]) for song in record.songs if name in song.info} or {str(record.identity.get(name, ""))}
+        # The sandbox is kept song by song, since each session may choose it.
+        said = {str(song.info[name]) for song in record.songs if name in song.info} or {
+            str(record.identity.get(name, ""))
+        }
         words += [f"{name} {' and '.join(sorted(said))}"] if said != {""} else []
     if "created" in record.identity:
         words.append(f"begun {record.identity['created']}")

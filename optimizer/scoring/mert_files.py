@@ -187,6 +187,7 @@ def require_torch() -> Any:
     """
     try:
         import torch
+
         hide_torchaudio()
         import transformers  # noqa: F401
     except ImportError as error:
