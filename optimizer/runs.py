@@ -277,7 +277,7 @@ def storage_error(error: OSError, path: Path) -> Exception:
             f"the disk is full: {path} could not be written.",
             next_step="Free some space and run the same command again; every finished song is kept.",
         )
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return UsageError(
             f"{path} cannot be written: {error.strerror}.",
             next_step="Give another folder with --runs-dir, or mend its permissions.",

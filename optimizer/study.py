@@ -240,10 +240,17 @@ def open_storage(path: Path, url: str | None = None) -> BaseStorage:
     """
     from optuna.storages import RDBStorage, get_storage
     from sqlalchemy import event
+    from sqlalchemy.exc import ArgumentError
     from sqlalchemy.pool import QueuePool
 
     if url is not None and not url.startswith("sqlite"):
-        return get_storage(url)
+        try:
+            return get_storage(url)
+        except (ArgumentError, ImportError) as error:
+            raise UsageError(
+                f"--storage {url!r} cannot be opened: {error}",
+                next_step="Give a database URL such as sqlite:///songs.db or postgresql://host/name, with its driver.",
+            ) from error
     if url is not None:
         path = Path(url.partition(":///")[2]).absolute()
 

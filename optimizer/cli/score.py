@@ -45,7 +45,7 @@ def score(
     json_: Json = False,
 ) -> None:
     """Score audio files; a file that cannot be judged is listed with the reason."""
-    from optimizer.errors import UsageError
+    from optimizer.errors import NoSongs, UsageError
     from optimizer.scoring.batch import audio_files, score_files
 
     if not audio_files(files):
@@ -59,7 +59,7 @@ def score(
         rows = [[one.path, number(one.score), parts(one)] for one in scores]
         print_table(["file", "score", "parts"], rows, right=(1,))
     if all(one.error for one in scores):
-        raise typer.Exit(1)
+        raise typer.Exit(NoSongs.exit_code)
 
 
 def spec_of(
