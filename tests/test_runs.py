@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from optimizer.errors import IncompatibleResume, RunLocked, StorageFull, StudyNotFound, UsageError
 from optimizer.runs import RunDirectory, find_run, list_runs, slug, write_atomic
+from optimizer.study import open_storage
 
 
 @given(st.text(max_size=80))
@@ -118,3 +119,10 @@ def test_runs_are_listed_and_found_by_name_or_path(tmp_path):
         find_run(tmp_path, "bangra")
     with pytest.raises(StudyNotFound):
         find_run(tmp_path, "..")
+
+
+@pytest.mark.parametrize("url", ["foo://host/name", "garbage"])
+def test_a_database_url_that_cannot_be_opened_is_refused_in_words(tmp_path, url):
+    with pytest.raises(UsageError, match="cannot be opened") as caught:
+        open_storage(tmp_path / "study.db", url)
+    assert "sqlite:///" in caught.value.next_step
