@@ -24,6 +24,7 @@ from optimizer.rendering.registry import RenderOptions, resolve
 from optimizer.rendering.renderer import Renderer
 from optimizer.runs import RunDirectory, find_run, slug, write_atomic
 from optimizer.samplers import build
+from optimizer.sandbox import select
 from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.process import ScorerProcess
@@ -294,6 +295,8 @@ def open_session(options: Options) -> Session:
         If the engine or the scorer is not on this machine.
     """
     _check(options)
+    # What cannot be had is said before a run is begun with it.
+    select(options.sandbox)
     run = _run_of(options)
     resumed = run.exists()
     frozen = run.read_identity() if resumed else {}

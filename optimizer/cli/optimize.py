@@ -133,10 +133,12 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
     from optimizer.cli.display import make
     from optimizer.loop import Budget
     from optimizer.session import begin, open_session
-    from optimizer.study import read_record
+    from optimizer.study import open_storage, read_record
 
     session = open_session(options)
     run = session.run
+    if session.options.storage is not None:
+        open_storage(run.database, session.options.storage)
     run.create()
     with run.lock():
         begin(session)

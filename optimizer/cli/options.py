@@ -65,6 +65,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, ri
     """
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -75,7 +76,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, ri
     for row in rows:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
     if terminal:
-        Console(highlight=False).print(table)
+        # As wide as it needs: a path that the terminal itself breaks can still be copied, one that we break cannot.
+        console = Console(highlight=False)
+        wide = Measurement.get(console, console.options.update(width=10_000), table).maximum
+        Console(highlight=False, width=max(console.width, wide)).print(table)
         return
     # In a pipe nothing may be cut or wrapped to a terminal's width that is not there.
     text = io.StringIO()
