@@ -166,6 +166,7 @@ def test_a_second_process_on_the_same_run_is_told_so(copy):
         (["--genre", "edm", "--scorer", "banga"], ["banga", "banger"]),
         (["--genre", "edm", "--sampler", "tpx"], ["tpx", "tpe"]),
         (["--genre", "edm", "--study", "../x"], ["../x"]),
+        (["--genre", "edm", "--sandbox", "docker"], ["docker", "bwrap"]),
         (["--genre", "edm", "--progress", "fancy"], ["fancy", "plain"]),
         (["--space", "nowhere.toml"], ["nowhere.toml"]),
         (["--study", "nothing"], ["nothing", "--genre"]),
