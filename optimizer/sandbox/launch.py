@@ -99,8 +99,8 @@ class _Supervisor:
         self._pump(log)
         if self.group is not None:
             self.group.remove()
-        if outcome.get("end") == "parent":
-            # Nobody else is left to clear up.
+        if outcome.get("end") == "parent" or self._parent_ends():
+            # Nobody else is left to clear up. A child that saw its requests close may have ended before us.
             tree.clear(Path(self.order["scratch"]))
         _say(self.status, outcome)
 
@@ -233,6 +233,14 @@ class _Supervisor:
                     with contextlib.suppress(OSError):
                         os.write(self.order["log"], b"\n[the rest of the output was dropped]\n")
         return True
+
+    def _parent_ends(self) -> bool:
+        """Whether the parent is gone, or goes at this moment: its files close a little before it ends."""
+        if self.parent is not None:
+            poll = select.poll()
+            poll.register(self.parent, select.POLLIN)
+            poll.poll(20)
+        return self._parent_is_gone()
 
     def _parent_is_gone(self) -> bool:
         return os.getppid() != int(self.order["parent"])
