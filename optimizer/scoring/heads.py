@@ -17,6 +17,8 @@ A trained head is a folder of two files. ``head.safetensors`` holds float32 tens
      "window": "middle", "layers": [-1], "spread": false, "dims": [1024, 256, 1], "members": 5,
      "target": {"kind": "quantile", "raw": [-1.2, 0.1, 2.3], "score": [0, 5, 10]}}
 
+A classifier's networks end in one output per class; see `optimizer.scoring.classes`.
+
 ``encoder`` is `EarSpec.encoder`, the space it was trained in; a head never judges another. ``window`` is what it was
 trained on, for information. ``target`` is a `Target`. Words not named here (metrics, data, licence) are kept.
 """
@@ -146,13 +148,16 @@ class Head:
         -------
         float64 array [shape=(members,)]
         """
+        x = self.transform(embedding)
+        return np.array([run(member, x) for member in self.members])
+
+    def transform(self, embedding: np.ndarray) -> np.ndarray:
+        """Standardise and project an embedding [shape=(d,)]."""
         # One vector at a time in float64: a batched product would round differently with the size of the batch.
         x = np.asarray(embedding, dtype=np.float64)
         if self.mean is not None and self.std is not None:
             x = (x - self.mean) / self.std
-        if self.project is not None:
-            x = self.project @ x
-        return np.array([run(member, x) for member in self.members])
+        return x if self.project is None else self.project @ x
 
     def judge(self, embedding: np.ndarray) -> tuple[float, dict[str, float]]:
         """Return the score, 0 to 10, and parts: ``raw`` and, of an ensemble, ``spread`` (deviation of its scores)."""
@@ -162,6 +167,18 @@ class Head:
         if len(numbers) > 1:
             parts["spread"] = float(np.std([self.target(float(number)) for number in numbers]))
         return self.target(raw), parts
+
+    def choose(self, name: str | None) -> Head:
+        """Return the head that judges by a class; only a `ClassHead` has any.
+
+        Raises
+        ------
+        CheckpointError
+            If a class is named.
+        """
+        if name is not None:
+            raise CheckpointError(f"the head is no classifier and has no class {name!r}.")
+        return self
 
     def describe(self) -> dict[str, Any]:
         """Return dims, members and target for the record."""
@@ -176,7 +193,8 @@ def open_head(path: Path, target: Mapping[str, Any] | None = None) -> Head:
     ----------
     path : Path
     target : mapping, optional
-        For a file: how its number becomes a score. A folder says so itself.
+        For a file: how its number becomes a score. A folder says so itself; to a classifier's ``class`` names the
+        class that is judged.
 
     Raises
     ------
@@ -184,7 +202,8 @@ def open_head(path: Path, target: Mapping[str, Any] | None = None) -> Head:
         If a file is missing, damaged, or is no such network.
     """
     if path.is_dir():
-        return _open_folder(path)
+        head = _assemble(read_config(path), _arrays(path / WEIGHTS), path / WEIGHTS)
+        return head.choose((target or {}).get("class"))
     tensors = _arrays(path)
     return Head((read_network(tensors, path),), Target.from_dict(target or {"kind": "clamp"}))
 
@@ -250,10 +269,6 @@ def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np
     partial.replace(folder / CONFIG)
 
 
-def _open_folder(folder: Path) -> Head:
-    return _assemble(read_config(folder), _arrays(folder / WEIGHTS), folder / WEIGHTS)
-
-
 def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path: Path) -> Head:
     rest = dict(tensors)
     mean, std, project = (
@@ -269,11 +284,18 @@ def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path
     if not members or "" in members:
         left = ", ".join(members.get("", {})) or "nothing"
         raise CheckpointError(f"{path} must hold members.0.net... and so on; it holds {left}.")
-    networks = tuple(read_network(members[number], path) for number in sorted(members, key=int))
+    # It builds on `Head`.
+    from optimizer.scoring.classes import ClassHead, read_classes
+
+    classes = read_classes(config, path)
+    networks = tuple(read_network(members[number], path, len(classes) or 1) for number in sorted(members, key=int))
     declared = config.get("members", len(networks))
     if declared != len(networks):
         raise CheckpointError(f"{path} holds {len(networks)} members; {CONFIG} says {declared}.")
-    head = Head(networks, Target.from_dict(config["target"]), mean, std, project)
+    if classes:
+        head: Head = ClassHead(networks, Target(), mean, std, project, classes)
+    else:
+        head = Head(networks, Target.from_dict(config["target"]), mean, std, project)
     inputs = {network[0].weight.shape[1] for network in networks}
     before = head.width if project is None else int(project.shape[0])
     if inputs != {before} or (mean is not None and len(mean) != head.width):

@@ -47,17 +47,22 @@ class Layer:
         return x if self.gain is None or self.shift is None else x * self.gain + self.shift
 
 
-def run(layers: Sequence[Layer], x: np.ndarray) -> float:
+def outputs(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
     """Apply a network with ReLU after every layer but the last to one vector [shape=(d,)]."""
     for layer in layers[:-1]:
         x = np.maximum(layer(x), 0.0)
-    return float(layers[-1](x)[0])
+    return layers[-1](x)
+
+
+def run(layers: Sequence[Layer], x: np.ndarray) -> float:
+    """Apply a network of one output to one vector [shape=(d,)]."""
+    return float(outputs(layers, x)[0])
 
 
 _NAME = re.compile(r"(?:.*\.)?(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)")
 
 
-def read_network(tensors: Mapping[str, np.ndarray], path: Path) -> tuple[Layer, ...]:
+def read_network(tensors: Mapping[str, np.ndarray], path: Path, ends: int = 1) -> tuple[Layer, ...]:
     """Assemble a network from a sequential's state dict; its dims are read from the tensors.
 
     Parameters
@@ -66,12 +71,14 @@ def read_network(tensors: Mapping[str, np.ndarray], path: Path) -> tuple[Layer, 
         Names end in ``<number>.weight`` and so on; whatever comes before the number must be the same in all.
     path : Path
         For messages.
+    ends : int
+        Outputs of the last layer.
 
     Raises
     ------
     CheckpointError
-        If a tensor is missing or left over, shapes do not follow on one another, or the last layer has more than
-        one output.
+        If a tensor is missing or left over, shapes do not follow on one another, or the last layer has another number
+        of outputs.
     """
     groups: dict[int, dict[str, np.ndarray]] = {}
     prefixes: set[str] = set()
@@ -89,11 +96,11 @@ def read_network(tensors: Mapping[str, np.ndarray], path: Path) -> tuple[Layer, 
     check_keys(path, {name: tensor for name, tensor in tensors.items() if name not in counted}, expected)
     layers = _assemble([groups[number] for number in sorted(groups)], path)
     norms = {layer.norm for layer in layers[:-1]}
-    if not layers or layers[-1].weight.shape[0] != 1 or len(norms) > 1 or layers[-1].norm != "none":
+    if not layers or layers[-1].weight.shape[0] != ends or len(norms) > 1 or layers[-1].norm != "none":
         sizes = "-".join(str(layer.weight.shape[0]) for layer in layers) or "none"
         raise CheckpointError(
-            f"{path} is not a head: its linear layers (outputs {sizes}) must end in 1 output without a norm, and all "
-            f"before it must have the same norm, not {' and '.join(sorted(norms)) or 'none'}."
+            f"{path} is not a head: its linear layers (outputs {sizes}) must end in {ends} output{'s' * (ends > 1)} "
+            f"without a norm, and all before must have the same norm, not {' and '.join(sorted(norms)) or 'none'}."
         )
     return tuple(layers)
 
