@@ -104,6 +104,8 @@ _SCALARS = {
 }
 _BLOCKS = (_MFCC_MEANS, _MFCC_DEVIATIONS, _CHROMA, _PERIODICITY, tuple(zip(*_SCALARS.values(), strict=True)))
 _CENTRE, _SCALE = (np.concatenate([block[row] for block in _BLOCKS]) for row in (0, 1))
+WIDTH = len(_CENTRE)
+"""Length of the embedding."""
 
 
 class AcousticScorer:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optimizer.scoring import listener
 from optimizer.scoring.base import Scorer, ScorerSpec
 from optimizer.scoring.cache import EmbeddingStore, identity_key
-from optimizer.scoring.ear import Embedding, MertEar, Unheard
+from optimizer.scoring.ear import Embedding, Unheard
+from optimizer.scoring.ears import open_ear
 from optimizer.scoring.memory import StoredEar
 from optimizer.scoring.panel import combine, named_parts
 from optimizer.scoring.spec import LISTENER, PANEL, construct
@@ -166,7 +169,7 @@ class _Judge:
         self._store = store
         self._scorer: Scorer | None = None
         if self.listens and self.encoder not in ears:
-            ear = MertEar({**self._config["ear"], "jobs": jobs})
+            ear = open_ear({**self._config["ear"], "jobs": jobs})
             ears[self.encoder] = StoredEar(ear, self.encoder, store)
         self.ear = ears.get(self.encoder)
         self.known: dict[tuple[str, str], dict[str, Any]] = {}
@@ -202,6 +205,9 @@ class _Judge:
             (verdict,) = scorer.score_captioned([file.path], [file.caption])
         else:
             (verdict,) = scorer.score([file.path])
+        if self.encoder and not self.listens and verdict.get("embedding") is not None:
+            # Heads on the same embedding need not hear the song then, now or later.
+            self._store.put(file.audio, self.encoder, np.asarray(verdict["embedding"]))
         verdict = {word: value for word, value in verdict.items() if word != "embedding"}
         if "error" not in verdict:
             self._store.put_verdict(file.audio, key, verdict)
@@ -240,13 +246,22 @@ def _score(
     judges = [_Judge(term, ears, store, jobs) for term in terms]
     for judge in judges:
         judge.recall(files)
-    streams = {key: _Stream(ear, files, [judge for judge in judges if judge.ear is ear]) for key, ear in ears.items()}
+    streams = {
+        key: _Stream(
+            ear,
+            files,
+            [judge for judge in judges if judge.ear is ear],
+            [judge for judge in judges if judge.encoder == key and not judge.listens],
+        )
+        for key, ear in ears.items()
+    }
     scores: list[FileScore] = []
     for file in files:
-        verdicts = []
-        for judge in judges:
-            heard = streams[judge.encoder].of(file) if judge.ear and not judge.knows(file) else None
-            verdicts.append((judge.name, judge.weight, judge.judge(file, heard)))
+        said: dict[str, dict[str, Any]] = {}
+        for judge in sorted(judges, key=lambda judge: judge.listens):
+            heard = streams[judge.encoder].of(file) if judge.listens and not judge.knows(file) else None
+            said[judge.name] = judge.judge(file, heard)
+        verdicts = [(judge.name, judge.weight, said[judge.name]) for judge in judges]
         result = combine(verdicts) if panel else dict(verdicts[0][2])
         if named and not panel and "error" not in result:
             result["parts"] = named_parts(name, result)
@@ -264,13 +279,23 @@ def _score(
 
 
 class _Stream:
-    """The embeddings of all files some judge must hear, in order; the next files are decoded meanwhile."""
+    """The embeddings of all files some judge must hear, in order; the next files are decoded meanwhile.
 
-    def __init__(self, ear: StoredEar, files: Sequence[_File], judges: Sequence[_Judge]) -> None:
+    Files that one of `lenders` is about to judge are left to it: it puts their embeddings into the store.
+    """
+
+    def __init__(
+        self, ear: StoredEar, files: Sequence[_File], judges: Sequence[_Judge], lenders: Sequence[_Judge]
+    ) -> None:
         todo: dict[str, Path] = {}
+        self._ear, self._lent = ear, set[str]()
         for file in files:
-            if file.audio is not None and not all(judge.knows(file) for judge in judges):
+            if file.audio is None or all(judge.knows(file) for judge in judges):
+                continue
+            if all(lender.knows(file) for lender in lenders):
                 todo.setdefault(file.audio, file.path or Path(file.name))
+            else:
+                self._lent.add(file.audio)
         self._audios = iter(list(todo))
         self._heard: Iterator[Embedding] = ear.stream([(path, audio) for audio, path in todo.items()])
         self._have: dict[str, Embedding] = {}
@@ -278,6 +303,9 @@ class _Stream:
     def of(self, file: _File) -> Embedding | None:
         if file.audio is None:
             return None
+        if file.audio in self._lent and file.audio not in self._have:
+            # From the store; it is heard here only where the lender gave no embedding.
+            (self._have[file.audio],) = self._ear.stream([(file.path or Path(file.name), file.audio)])
         while file.audio not in self._have:
             self._have[next(self._audios)] = next(self._heard)
         return self._have[file.audio]

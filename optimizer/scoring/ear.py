@@ -52,10 +52,11 @@ class EarSpec:
     encoder : str
         The encoder alone: Hub id and commit, or hash of a folder's weights.
     window, dtype, device : str
+        dtype is empty where there is no choice of it.
     width : int
         Length of the embedding.
     config : mapping
-        For `MertEar`; JSON types.
+        For `optimizer.scoring.ears.open_ear`; JSON types.
     read_paths : tuple of Path
     """
 

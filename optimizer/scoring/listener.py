@@ -10,8 +10,10 @@ import numpy as np
 
 from optimizer.errors import CheckpointError
 from optimizer.scoring.base import ScorerSpec
-from optimizer.scoring.ear import Ear, EarSpec, Embedding, MertEar, Unheard
+from optimizer.scoring.ear import Ear, EarSpec, Embedding, Unheard
+from optimizer.scoring.ears import open_ear
 from optimizer.scoring.heads import Head, open_head
+from optimizer.scoring.plane import KIND, PlaneHead, open_plane
 from optimizer.scoring.spec import LISTENER
 
 
@@ -28,7 +30,7 @@ class Listener:
 
     def __init__(self) -> None:
         self._name = ""
-        self._head: Head | None = None
+        self._head: Head | PlaneHead | None = None
 
     def load(self, config: dict[str, Any], ear: Ear | None = None) -> dict[str, Any]:
         """Load the head and, unless one is handed over, the encoder.
@@ -36,8 +38,8 @@ class Listener:
         Parameters
         ----------
         config : dict
-            ``name``, ``head`` (file or folder), ``target`` (see `optimizer.scoring.heads.Target`) and ``ear``
-            (`EarSpec.config`, and ``width``).
+            ``name``, ``head`` (file or folder), ``target`` (see `optimizer.scoring.heads.Target`, or
+            `optimizer.scoring.plane.open_plane` for a point), ``width`` and ``ear`` (of an `EarSpec`).
         ear : Ear, optional
             An encoder that is already there; it is not opened, so that what is remembered needs no encoder.
 
@@ -48,7 +50,7 @@ class Listener:
         """
         self._name = str(config["name"])
         # The head first: it is small, and a wrong one should not cost the loading of the encoder.
-        self._head = open_head(Path(config["head"]), config.get("target"))
+        self._head = _open(Path(config["head"]), config.get("target"))
         width = int(config["width"])
         if self._head.width != width:
             raise CheckpointError(
@@ -57,7 +59,7 @@ class Listener:
             )
         info = {"head": self._head.describe()}
         if ear is None:
-            self.ear = MertEar(config["ear"])
+            self.ear = open_ear(config["ear"])
             info |= self.ear.open()
         else:
             self.ear = ear
@@ -88,7 +90,7 @@ class Listener:
         assert self._head is not None
         return [self._verdict(self._head, item) for item in heard]
 
-    def _verdict(self, head: Head, heard: Embedding) -> dict[str, Any]:
+    def _verdict(self, head: Head | PlaneHead, heard: Embedding) -> dict[str, Any]:
         if isinstance(heard, Unheard):
             return {"error": heard.reason}
         rows = np.atleast_2d(heard)
@@ -101,6 +103,12 @@ class Listener:
         if len(rows) > 1:
             result["curve"] = [head.judge(row)[0] for row in rows[1:]]
         return result
+
+
+def _open(path: Path, target: Mapping[str, Any] | None) -> Head | PlaneHead:
+    if target and target.get("kind") == KIND:
+        return open_plane(path, target)
+    return open_head(path, target)
 
 
 def listener_spec(
@@ -120,14 +128,14 @@ def listener_spec(
         File or folder.
     ear : EarSpec
     target : mapping, optional
-        How the head's number becomes a score; None where the head's own file says so.
+        How the head's number becomes a score, or the point of a `PlaneHead`; None where the head's own file says so.
     """
     identity: dict[str, Any] = {
         "name": name,
         "revision": revision,
         "encoder": ear.encoder,
         "window": ear.window,
-        "dtype": ear.dtype,
+        **({"dtype": ear.dtype} if ear.dtype else {}),
     }
     return ScorerSpec(
         text=text,

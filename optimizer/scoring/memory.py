@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.scoring.acoustic_ear import AcousticEar
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.ear import Embedding, MertEar, Unheard
 
@@ -17,13 +18,13 @@ class StoredEar:
 
     Parameters
     ----------
-    ear : MertEar
+    ear : MertEar or AcousticEar
     key : str
         Identity of the embedding space.
     store : EmbeddingStore
     """
 
-    def __init__(self, ear: MertEar, key: str, store: EmbeddingStore) -> None:
+    def __init__(self, ear: MertEar | AcousticEar, key: str, store: EmbeddingStore) -> None:
         self._ear, self._key, self._store = ear, key, store
         self._refused: dict[str, Unheard] = {}
 

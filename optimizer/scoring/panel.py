@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optimizer.scoring.base import Scorer
-from optimizer.scoring.ear import Ear, Embedding
+from optimizer.scoring.ear import Ear, Embedding, Unheard
 from optimizer.scoring.listener import Listener
 
 
@@ -15,12 +17,12 @@ class Panel:
     """A `Scorer` made of others.
 
     Judges that judge the same embedding (equal ``encoder`` in their spec) share one encoder, and it hears each
-    song once.
+    song once. Where another judge gives that embedding beside its verdict (``acoustic``), it is taken from there.
     """
 
     def __init__(self) -> None:
         self._terms: list[tuple[str, float, str, Scorer]] = []
-        self._lends: int | None = None
+        self._lends: str | None = None
 
     def load(self, config: dict[str, Any]) -> dict[str, Any]:
         """Load every judge.
@@ -28,7 +30,8 @@ class Panel:
         Parameters
         ----------
         config : dict
-            ``terms``: list of ``{"name", "weight", "target", "config", "encoder"}``.
+            ``terms``: list of ``{"name", "weight", "target", "config", "encoder"}``; ``lends``: name of the one
+            whose embedding is handed on.
 
         Returns
         -------
@@ -48,8 +51,7 @@ class Panel:
             else:
                 info[term["name"]] = scorer.load(dict(term["config"]))
             self._terms.append((term["name"], float(term["weight"]), term["encoder"], scorer))
-        # As in the spec's `encoder`: an embedding that other heads can judge comes before one that only describes.
-        self._lends = next((row for row, term in enumerate(self._terms) if isinstance(term[3], Listener)), None)
+        self._lends = config.get("lends")
         return info
 
     def score(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -59,24 +61,36 @@ class Panel:
     def score_captioned(self, paths: Sequence[Path], captions: Sequence[str | None]) -> list[dict[str, Any]]:
         """Judge audio files, telling the judges that ask for it what each was meant to be."""
         heard: dict[str, list[Embedding]] = {}
-        columns: list[tuple[str, float, list[dict[str, Any]]]] = []
-        for name, weight, encoder, scorer in self._terms:
+        columns: dict[str, list[dict[str, Any]]] = {}
+        # Listeners last: what they would hear may be there by then.
+        for name, _, encoder, scorer in sorted(self._terms, key=lambda term: isinstance(term[3], Listener)):
             if isinstance(scorer, Listener):
                 if encoder not in heard:
                     heard[encoder] = scorer.listen(paths)
-                results = scorer.judge(heard[encoder])
-            elif hasattr(scorer, "score_captioned"):
-                results = scorer.score_captioned(paths, captions)
+                columns[name] = scorer.judge(heard[encoder])
+                continue
+            if hasattr(scorer, "score_captioned"):
+                columns[name] = scorer.score_captioned(paths, captions)
             else:
-                results = scorer.score(paths)
-            columns.append((name, weight, results))
+                columns[name] = scorer.score(paths)
+            lent = [_lent(result) for result in columns[name]] if encoder else []
+            if lent and all(one is not None for one in lent):
+                heard.setdefault(encoder, [one for one in lent if one is not None])
         combined = []
         for row in range(len(paths)):
-            result = combine([(name, weight, results[row]) for name, weight, results in columns])
+            result = combine([(name, weight, columns[name][row]) for name, weight, _, _ in self._terms])
             if self._lends is not None and "error" not in result:
-                result["embedding"] = columns[self._lends][2][row].get("embedding")
+                result["embedding"] = columns[self._lends][row].get("embedding")
             combined.append(result)
         return combined
+
+
+def _lent(result: Mapping[str, Any]) -> Embedding | None:
+    """Return the embedding in a judge's result, or its error; None where there is neither."""
+    if "error" in result:
+        return Unheard(str(result["error"]))
+    embedding = result.get("embedding")
+    return None if embedding is None else np.asarray(embedding, dtype=np.float32)
 
 
 def combine(verdicts: Sequence[tuple[str, float, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -34,6 +34,9 @@ FOLDER = "optimizer.scoring.trained:describe"
 HEADED = ("banger", "tunejury")
 """Scorers whose published head is one file, which ``--head`` names, unless their argument does."""
 
+EMOTION = "emotion"
+"""The scorer whose head is a folder: ``--head`` names it, unless the argument does, ``emotion:DIR:calm``."""
+
 LISTENER = "optimizer.scoring.listener:Listener"
 
 PANEL = "optimizer.scoring.panel:Panel"
@@ -120,8 +123,8 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     options : mapping, optional
         ``encoder`` and ``head`` (paths), ``window`` (first, middle, all), ``device`` (auto, cpu, cuda, mps),
         ``dtype`` (float32, bfloat16), ``threads``; each scorer reads what concerns it. ``head`` belongs to the
-        first term that takes one (``banger``, ``tunejury``) and does not name its own, as ``tunejury:FILE`` does.
-        Values of None count as not given.
+        first term that takes one (``banger``, ``tunejury``, ``emotion``) and does not name its own, as
+        ``tunejury:FILE`` and ``emotion:DIR:calm`` do; further emotions share it. Values of None count as not given.
 
     Returns
     -------
@@ -140,18 +143,22 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     given = {key: value for key, value in (options or {}).items() if value is not None}
     terms = parse(text)
     headed = next((term for term in terms if _takes_head(term)), None)
-    specs = [
-        _describe(term, given if term is headed else {key: given[key] for key in given if key != "head"})
-        for term in terms
-    ]
+    headless = {key: value for key, value in given.items() if key != "head"}
+    specs = [_describe(term, given if _same_head(term, headed) else headless) for term in terms]
     if len(terms) == 1 and not terms[0].weighted:
         return specs[0]
     return _panel(text, terms, specs)
 
 
 def _takes_head(term: Term) -> bool:
-    # The argument of an emotion is the emotion; its head is a folder that --head names.
-    return term.name == "emotion" or (term.name in HEADED and term.argument is None)
+    # The argument of an emotion is the emotion, with its folder before it if --head does not name that.
+    given = term.argument if term.name in HEADED else (term.argument or "").rpartition(":")[0]
+    return term.name in (*HEADED, EMOTION) and not given
+
+
+def _same_head(term: Term, headed: Term | None) -> bool:
+    # One folder holds all emotions, so that two of them in a panel are judged by the same one.
+    return term is headed or (headed is not None and term.name == headed.name == EMOTION and _takes_head(term))
 
 
 def available(text: str, options: Mapping[str, Any] | None = None) -> bool:
@@ -228,6 +235,9 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
         }
         for name, term, spec in zip(names, terms, specs, strict=True)
     ]
+    # One embedding is kept: one that other heads can judge later before one that only describes, and of those a
+    # learned one before the acoustic one, which costs next to nothing to have again.
+    lender = min(specs, key=_lending)
     devices = [spec.device for spec in specs if spec.device != "cpu"]
     return ScorerSpec(
         text=text,
@@ -239,16 +249,21 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
             },
         },
         target=PANEL,
-        config={"terms": members},
+        config={"terms": members, "lends": names[specs.index(lender)] if lender.encoder else None},
         read_paths=tuple(dict.fromkeys(path for spec in specs for path in spec.read_paths)),
         device=devices[0] if devices else "cpu",
-        # The embedding that other heads can judge later comes before one that only describes.
-        encoder=next(
-            (spec.encoder for spec in sorted(specs, key=lambda spec: spec.target != LISTENER) if spec.encoder), ""
-        ),
+        encoder=lender.encoder,
         memory_limit=sum(spec.memory_limit for spec in specs),
         captioned=any(spec.captioned for spec in specs),
     )
+
+
+def _lending(spec: ScorerSpec) -> int:
+    if not spec.encoder:
+        return 3
+    if spec.target != LISTENER:
+        return 2
+    return int(spec.encoder.startswith("acoustic-"))
 
 
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

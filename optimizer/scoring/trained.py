@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.checkpoints import weights_hash
-from optimizer.errors import CheckpointError, UsageError
+from optimizer.errors import UsageError
 from optimizer.scoring import heads
-from optimizer.scoring.acoustic import VERSION
 from optimizer.scoring.base import ScorerSpec
-from optimizer.scoring.ear import describe_ear
+from optimizer.scoring.ears import ear_of
 from optimizer.scoring.listener import listener_spec
 
 
@@ -39,20 +38,4 @@ def describe(argument: str | None, options: Mapping[str, Any], *, name: str | No
     digest = weights_hash(folder, (heads.CONFIG, heads.WEIGHTS))
     label = name or str(config.get("name") or folder.resolve().name)
     revision = f"sha256:{digest[:16]}"
-    here = f"acoustic-{VERSION}"
-    if config["encoder"] == here:
-        return ScorerSpec(
-            text=argument,
-            identity={"name": label, "revision": revision, "encoder": here, "window": "first"},
-            target="optimizer.scoring.trained_acoustic:TrainedAcoustic",
-            config={"name": label, "head": str(folder)},
-            read_paths=tuple(dict.fromkeys([folder, folder.resolve()])),
-            encoder=here,
-        )
-    ear = describe_ear(options, layers=config.get("layers", [-1]), spread=bool(config.get("spread", False)))
-    if config["encoder"] != ear.encoder:
-        raise CheckpointError(
-            f"head {folder.name} was trained on {config['encoder']}; the encoder here is {ear.encoder}.",
-            next_step="Name the encoder it was trained on with --encoder, or train it again on this one.",
-        )
-    return listener_spec(argument, label, revision, folder, ear)
+    return listener_spec(argument, label, revision, folder, ear_of(config, options, f"head {folder.name}"))

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ import numpy as np
 
 from optimizer.errors import MissingPrerequisite, UsageError
 from optimizer.runs import write_atomic
-from optimizer.scoring.acoustic import VERSION, AcousticScorer
+from optimizer.scoring.acoustic_ear import AcousticEar, describe_acoustic_ear
 from optimizer.scoring.cache import EmbeddingStore
-from optimizer.scoring.ear import Embedding, MertEar, Unheard, describe_ear
+from optimizer.scoring.ear import MertEar, Unheard, describe_ear
 from optimizer.scoring.memory import StoredEar
 from optimizer.training.corpus import Corpus
 from optimizer.training.data import INFO, TABLE, VECTORS
@@ -40,36 +40,6 @@ class Space:
 
     info: Mapping[str, Any]
     ear: Any
-
-
-class AcousticEar:
-    """Hears with the embedded scorer's measurements instead of a learned encoder.
-
-    Parameters
-    ----------
-    jobs : int
-        Files decoded and measured side by side.
-    """
-
-    def __init__(self, jobs: int = 1) -> None:
-        self._jobs = jobs
-        self._scorer = AcousticScorer()
-
-    def stream(self, paths: Sequence[Path]) -> Iterator[Embedding]:
-        """Yield one embedding per file, in order."""
-        if self._jobs <= 1 or len(paths) < 2:
-            yield from map(self._hear, paths)
-            return
-        from joblib import Parallel, delayed
-
-        pool = Parallel(n_jobs=self._jobs, prefer="threads", return_as="generator", pre_dispatch=2 * self._jobs)
-        yield from pool(delayed(self._hear)(path) for path in paths)
-
-    def _hear(self, path: Path) -> Embedding:
-        (verdict,) = self._scorer.score([path])
-        if "error" in verdict:
-            return Unheard(str(verdict["error"]))
-        return np.asarray(verdict["embedding"], dtype=np.float32)
 
 
 def open_space(encoder: str | None, options: Mapping[str, Any], *, jobs: int = 1, batch: int | None = None) -> Space:
@@ -113,10 +83,8 @@ def open_space(encoder: str | None, options: Mapping[str, Any], *, jobs: int = 1
                 "licence": LICENCES["mert"],
             }
             return Space(info, MertEar({**ear.config, "batch": together, "songs": together}))
-    if given.get("window", "first") != "first":
-        raise UsageError(f"the acoustic embedding hears the first 30 s: window {given['window']!r} must be 'first'.")
-    name = f"acoustic-{VERSION}"
-    info = {"encoder": name, "key": name, "window": "first", "layers": [-1], "spread": False}
+    ear = describe_acoustic_ear(given)
+    info = {"encoder": ear.encoder, "key": ear.key, "window": ear.window, "layers": [-1], "spread": False}
     return Space({**info, "licence": LICENCES[ACOUSTIC]}, AcousticEar(jobs))
 
 
