@@ -304,7 +304,7 @@ def open_session(options: Options) -> Session:
     settled = _settle(options, frozen.get("options", {}))
     space = _space_of(options, run, frozen, notes)
     engine = _engine_of(settled, notes)
-    scorer = _scorer_of(settled, notes)
+    scorer = _scorer_of(settled, space, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)
     session = Session(run, space, engine, scorer, settled, resumed, notes)
     session.prior = _prior_of(options, session)
@@ -335,7 +335,7 @@ def reopen(run: RunDirectory, *, duration: float | None = None, sandbox: str = "
     )
     settled = own if duration is None else replace(own, duration=duration)
     space = _space_of(Options(study=run.folder.name), run, frozen, [])
-    session = Session(run, space, _engine_of(settled, []), _scorer_of(settled, []), settled, resumed=True)
+    session = Session(run, space, _engine_of(settled, []), _scorer_of(settled, space, []), settled, resumed=True)
     asked = identity(session)
     del asked["search"], asked["renderer"]["duration"]
     run.check_identity(asked)
@@ -508,8 +508,9 @@ def _engine_of(options: Options, notes: list[str]) -> EngineSpec:
         return resolve("synth", replace(asked, model=None))
 
 
-def _scorer_of(options: Options, notes: list[str]) -> ScorerSpec:
+def _scorer_of(options: Options, space: SearchSpace, notes: list[str]) -> ScorerSpec:
     asked = {
+        "genres": tuple(genre.id for genre in space.genres),
         "encoder": options.encoder,
         "head": options.head,
         "window": options.window,

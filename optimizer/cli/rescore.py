@@ -39,7 +39,8 @@ def rescore(
         record = record_of(study, runs_dir)
         if not record.songs:
             raise UsageError(f"study {record.name!r} has no songs yet.")
-        spec = spec_of(scorer, encoder, head, window, scorer_device, scorer_dtype)
+        genres = sorted({song.recipe.genre for song in record.songs})
+        spec = spec_of(scorer, encoder, head, window, scorer_device, scorer_dtype, genres)
         with EmbeddingStore(run.embeddings) as store:
             scores = batch.rescore(record.songs, spec, store, jobs=jobs, on_progress=progress())
         found = {song.number: one.parts for song, one in zip(record.songs, scores, strict=True) if not one.error}

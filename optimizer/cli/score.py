@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,11 +70,13 @@ def spec_of(
     window: str | None,
     device: str | None,
     dtype: str | None,
+    genres: Sequence[str] | None = None,
 ) -> ScorerSpec:
-    """Describe the scorer that was asked for, or the best one that is here."""
+    """Describe the scorer that was asked for, or the best one that is here; `genres` are a study's."""
     from optimizer.scoring import available, prepare
 
     options: dict[str, Any] = {"encoder": encoder, "head": head, "window": window, "device": device, "dtype": dtype}
+    options["genres"] = genres
     if scorer is None:
         named = encoder is not None or head is not None
         scorer = "banger" if named or available("banger", options) else "acoustic"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from optimizer.scoring.base import Score, Scorer, ScorerSpec
-from optimizer.scoring.spec import Term, available, open_scorer, parse, prepare, registered
+from optimizer.scoring.spec import available, open_scorer, parse, prepare, registered
+from optimizer.scoring.terms import Term
 
 __all__ = [
     "Score",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import math
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
-from optimizer.errors import MissingPrerequisite, UsageError, did_you_mean
+from optimizer.errors import MissingPrerequisite, UsageError
 from optimizer.scoring.base import Scorer, ScorerSpec
 from optimizer.scoring.source import describe_class
+from optimizer.scoring.terms import Term, read_terms
 
 GROUP = "optimizer.scorers"
 """Entry point group; each entry names a function ``describe(argument, options) -> ScorerSpec``."""
@@ -28,9 +25,6 @@ BUILTIN: Mapping[str, str] = {
 }
 """Our own scorers; they are found even where the distribution's metadata is not installed."""
 
-FOLDER = "optimizer.scoring.trained:describe"
-"""Describes a term that is a folder."""
-
 HEADED = ("banger", "tunejury")
 """Scorers whose published head is one file, which ``--head`` names, unless their argument does."""
 
@@ -41,36 +35,7 @@ LISTENER = "optimizer.scoring.listener:Listener"
 
 PANEL = "optimizer.scoring.panel:Panel"
 
-LEGAL = "terms joined by '+', each NAME, NAME:ARGUMENT, FOLDER or MODULE:CLASS, with an optional last ':WEIGHT'"
-
 Describe = Callable[[str | None, Mapping[str, Any]], ScorerSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One judge in ``--scorer``.
-
-    Attributes
-    ----------
-    text : str
-        The term without its weight.
-    kind : {"name", "folder", "class"}
-    name : str
-        Registered name, folder, or ``module:Class``.
-    argument : str or None
-        ``"calm"`` of ``emotion:calm``.
-    weight : float
-        More than 0; 1 where none is written.
-    weighted : bool
-        Whether a weight is written.
-    """
-
-    text: str
-    kind: str
-    name: str
-    argument: str | None = None
-    weight: float = 1.0
-    weighted: bool = False
 
 
 def registered() -> dict[str, str]:
@@ -86,31 +51,17 @@ def parse(text: str) -> tuple[Term, ...]:
     ----------
     text : str
         Terms joined by ``+``. A term is a registered name with ``:argument`` if it takes one, an existing folder
-        (a trained head), or ``module:Class``; a last ``:number`` is its weight. A bare word is a registered name
-        before it is a folder; write ``./word`` for the folder.
+        (a trained head) with ``:class`` if it is a classifier's, or ``module:Class``; a last ``:number`` is its
+        weight. A bare word is a registered name before it is a folder (write ``./word`` for the folder), and what
+        follows a folder is one of its classes before it is a weight. Only decimal numerals are weights: ``nan`` and
+        ``Inf`` are names.
 
     Raises
     ------
     UsageError
-        If a term is empty, unknown, repeated, or its weight is not a number above 0.
+        If a term is empty, unknown, repeated, or its weight is not above 0.
     """
-    pieces = text.split("+")
-    terms: list[Term] = []
-    start = 0
-    while start < len(pieces):
-        # A folder's own name may hold a '+': the longest run of pieces that is a folder is one term.
-        for end in range(len(pieces), start, -1):
-            candidate = "+".join(pieces[start:end]).strip()
-            if end == start + 1 or _folder(candidate) is not None:
-                break
-        terms.append(_term(candidate, text))
-        start = end
-    seen: set[str] = set()
-    for term in terms:
-        if term.text in seen:
-            raise UsageError(f"scorer {text!r} names {term.text!r} twice; give one term the weight of both.")
-        seen.add(term.text)
-    return tuple(terms)
+    return read_terms(text, registered())
 
 
 def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
@@ -122,8 +73,9 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
         See `parse`.
     options : mapping, optional
         ``encoder`` and ``head`` (paths), ``window`` (first, middle, all), ``device`` (auto, cpu, cuda, mps),
-        ``dtype`` (float32, bfloat16), ``threads``; each scorer reads what concerns it. ``head`` belongs to the
-        first term that takes one (``banger``, ``tunejury``, ``emotion``) and does not name its own, as
+        ``dtype`` (float32, bfloat16), ``threads``, ``genres`` (names of the study's genres, where there is a study:
+        what a classifier's folder without a class stands for); each scorer reads what concerns it. ``head`` belongs to
+        the first term that takes one (``banger``, ``tunejury``, ``emotion``) and does not name its own, as
         ``tunejury:FILE`` and ``emotion:DIR:calm`` do; further emotions share it. Values of None count as not given.
 
     Returns
@@ -211,11 +163,15 @@ def _resolve(target: str) -> Any:
 
 
 def _describe(term: Term, options: Mapping[str, Any]) -> ScorerSpec:
+    if term.kind == "folder":
+        from optimizer.scoring import trained
+
+        return trained.describe(term.name, options, choice=term.argument)
+    own = {key: value for key, value in options.items() if key != "genres"}
     if term.kind == "class":
-        return describe_class(term.name, options)
-    target = FOLDER if term.kind == "folder" else registered()[term.name]
-    describe: Describe = _resolve(target)
-    return describe(term.name if term.kind == "folder" else term.argument, options)
+        return describe_class(term.name, own)
+    describe: Describe = _resolve(registered()[term.name])
+    return describe(term.argument, own)
 
 
 def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> ScorerSpec:
@@ -264,56 +220,3 @@ def _lending(spec: ScorerSpec) -> int:
     if spec.target != LISTENER:
         return 2
     return int(spec.encoder.startswith("acoustic-"))
-
-
-_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def _folder(candidate: str) -> tuple[str, str | None] | None:
-    """Split off a weight if what is left, or the whole, is an existing folder."""
-    if not candidate:
-        return None
-    if Path(candidate).is_dir():
-        return candidate, None
-    head, colon, tail = candidate.rpartition(":")
-    if colon and head and _number(tail) is not None and Path(head).is_dir():
-        return head, tail
-    return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _term(candidate: str, whole: str) -> Term:
-    names = registered()
-    body, weight = candidate, None
-    folder = None if candidate.partition(":")[0] in names else _folder(candidate)
-    if folder is not None:
-        body, weight = folder
-    else:
-        head, colon, tail = candidate.rpartition(":")
-        if colon and _number(tail) is not None:
-            body, weight = head, tail
-    if not body:
-        raise UsageError(f"scorer {whole!r} has an empty term: write {LEGAL}.")
-    value = 1.0 if weight is None else float(weight)
-    if not (0 < value < math.inf):
-        raise UsageError(f"scorer {whole!r}: weight {weight!r} of {body!r} must be a number above 0.")
-    weighted = weight is not None
-    if folder is not None:
-        return Term(body, "folder", body, None, value, weighted)
-    name, colon, argument = body.partition(":")
-    if name in names:
-        if colon and not argument:
-            raise UsageError(f"scorer {whole!r}: {name!r} is followed by ':' and nothing; write {name}:ARGUMENT.")
-        return Term(body, "name", name, argument or None, value, weighted)
-    if _CLASS.fullmatch(body):
-        return Term(body, "class", body, None, value, weighted)
-    raise UsageError(
-        f"there is no scorer {body!r}.{did_you_mean(name, names)}",
-        next_step=f"Known scorers: {', '.join(sorted(names))}; or an existing folder, or MODULE:CLASS.",
-    )
