@@ -91,7 +91,8 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         document = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         low, high = document["scale"]
-        sound = high > low and all(len(point) == 2 for point in document["references"].values())
+        points = [[float(x) for x in point] for point in document["references"].values()]
+        sound = high > low and all(len(point) == 2 and all(map(math.isfinite, point)) for point in points)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no emotion head in {folder}: it has no {CONFIG}.", next_step=step) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
