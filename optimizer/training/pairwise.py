@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,15 @@ class Pairs:
         1 where a was chosen, 0 where b, 0.5 for a tie.
     lost : int
         Pairs of which a song has no embedding.
+    rows : int array [shape=(n,)]
+        Which lines of the file these are.
     """
 
     a: np.ndarray
     b: np.ndarray
     share: np.ndarray
     lost: int = 0
+    rows: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 
 def read_pairs(path: Path, data: Data) -> Pairs:
@@ -77,7 +80,7 @@ def read_pairs(path: Path, data: Data) -> Pairs:
             next_step="Embed the songs first: optimize embed CORPUS --out DIR",
         )
     share = said.map(WINNERS).to_numpy(dtype=float)
-    return Pairs(sides[0][good], sides[1][good], share[good], int((~good).sum()))
+    return Pairs(sides[0][good], sides[1][good], share[good], int((~good).sum()), np.flatnonzero(good))
 
 
 def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
