@@ -29,7 +29,6 @@ def _group() -> None:
 
 
 def build(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the data set.", metavar="DIR")],
     engine: Annotated[
         str, typer.Option("--engine", "--renderer", help="synth, acestep, musicgen, MODULE:CLASS ...")
     ] = "synth",
@@ -39,6 +38,7 @@ def build(
     ] = "electronica,funk,orchestral,pop,rock",
     per_class: Annotated[int, typer.Option("--per-class", help="Clips of each class.", min=2)] = 20,
     duration: Annotated[float, typer.Option("--duration", help="Seconds of a clip.")] = 10.0,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the data set.", metavar="DIR")] = Path("dataset"),
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     model: Annotated[str | None, typer.Option("--model", help="The engine's model: a folder or Hub id.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
@@ -52,10 +52,10 @@ def build(
     from optimizer.rendering.registry import RenderOptions, resolve
     from optimizer.training import dataset
     from optimizer.training.embed import open_space
+    from optimizer.training.prompts import recipes
 
-    wanted = dataset.recipes(
-        prompts, [name.strip() for name in classes.split(",") if name.strip()], per_class, duration=duration, seed=seed
-    )
+    names = [name.strip() for name in classes.split(",") if name.strip()]
+    wanted = recipes(prompts, names, per_class, duration=duration, seed=seed)
     spec = resolve(engine, RenderOptions(model=model, device=device, duration=duration))
 
     def show(done: int, total: int, reason: str | None) -> None:
@@ -68,4 +68,7 @@ def build(
         print_json(info)
         return
     print(f"{info['count']} clips in {out}; {info['rendered']} rendered now, {info['failed']} failed.")
+    if info["failed"]:
+        print("Clips of each class:", ", ".join(f"{name} {count}" for name, count in info["classes"].items()))
+    print(f"A tenth of each class judges, whole {info['split_by']}s: the column `part` of its table.")
     print(f"Next: optimize train --task classification --data {out} --target label --out HEAD")

@@ -26,7 +26,11 @@ def train(
     task: Annotated[str, typer.Option("--task", help="regression, classification or pairwise.")] = "regression",
     target: Annotated[
         str | None,
-        typer.Option("--target", help="Column to learn; banger or genre-rank make FMA's labels; several with commas."),
+        typer.Option(
+            "--target",
+            help="Column to learn; banger or genre-rank make FMA's labels; several with commas."
+            " Of --pairs: the column of choices.",
+        ),
     ] = None,
     group: Annotated[
         str | None, typer.Option("--group", help="Column that must not lie on two sides of the split.")
@@ -47,20 +51,23 @@ def train(
 
     if task not in TASKS:
         raise UsageError(f"--task {task!r} must be one of {', '.join(TASKS)}.{did_you_mean(task, TASKS)}")
+    for option, given, owner in (("--pairs", pairs, "pairwise"), ("--genre", genre, "regression")):
+        if given is not None and task != owner:
+            raise UsageError(f"{option} {given} means nothing to --task {task}; it is for --task {owner}.")
     found = read_data(data, tracks)
     tell = _progress()
+    settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "on_epoch": tell}
     if task == "pairwise":
         from optimizer.training.pairwise import read_pairs, train_pairwise
 
         if pairs is None:
             raise UsageError("--task pairwise needs --pairs FILE.", next_step="optimize votes STUDY --pairs FILE")
-        card: Any = train_pairwise(
-            found, read_pairs(pairs, found), out, group=group, seed=seed, name=name or "preference", on_epoch=tell
-        )
+        choices = read_pairs(pairs, found, target or "winner")
+        card: Any = train_pairwise(found, choices, out, name=name or "preference", **settings)
     elif task == "classification":
         from optimizer.training.classify import train_classifier
 
-        card = train_classifier(found, target or "label", out, group=group, seed=seed, name=name, on_epoch=tell)
+        card = train_classifier(found, target or "label", out, name=name, **settings)
     else:
         from optimizer.training.regress import train_regression
 
@@ -68,16 +75,27 @@ def train(
             raise UsageError("--task regression needs --target COLUMN.")
         strata = genre or ("genre" if "genre" in found.table.columns else None)
         targets = [word.strip() for word in target.split(",")]
-        cards = train_regression(
-            found, targets, out, group=group, strata=strata, recipe=recipe, seed=seed, name=name, on_epoch=tell
-        )
+        cards = train_regression(found, targets, out, strata=strata, name=name, **settings)
         card = cards if len(targets) > 1 else cards[targets[0]]
     if json_:
         print_json(card)
         return
     for path in sorted(out.glob("card.md")) or sorted(out.glob("*/card.md")):
         print(path.read_text(encoding="utf-8"))
-    print(f"Written to {out}.")
+    print(f"Written to {out}. As a scorer: {_usage(out, card)}")
+
+
+def _usage(out: Path, card: dict[str, Any]) -> str:
+    """Say how the folder is used as a scorer."""
+    # A bare word that is a scorer's name is that scorer.
+    folder = str(out) if len(out.parts) > 1 else f"./{out}"
+    if classes := card.get("classes"):
+        return f"--scorer {folder}:CLASS, CLASS being one of {', '.join(classes)}."
+    if "task" in card:
+        return f"--scorer {folder}"
+    if (out / "emotion.json").is_file():
+        return f"--scorer {folder}:EMOTION, such as {folder}:calm."
+    return " or ".join(f"--scorer {folder}/{target}" for target in card)
 
 
 def _progress() -> Any:

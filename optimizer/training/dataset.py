@@ -1,11 +1,12 @@
-"""Class-balanced generated music to train a classifier on: prompts, sandboxed renders, embeddings, a split."""
+"""Class-balanced generated music to train a classifier on: sandboxed renders, embeddings, a split."""
 
 from __future__ import annotations
 
 import json
-import string
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,103 +14,20 @@ from optimizer.errors import AttemptFailed, NoSongs, UsageError
 from optimizer.recipe import Recipe
 from optimizer.rendering.base import EngineSpec
 from optimizer.rendering.renderer import Renderer
-from optimizer.runs import slug, write_atomic
+from optimizer.runs import write_atomic
 from optimizer.samplers import derive_seed
-from optimizer.search_space import genre_names, load_genre
 from optimizer.training.corpus import Corpus
 from optimizer.training.embed import Space, embed
+from optimizer.training.prompts import folder_of, parts
 
-DESCRIPTIONS: Mapping[str, tuple[str, ...]] = {
-    "electronica": (
-        "analogue synthesizers, a four-on-the-floor kick, evolving pads",
-        "glitchy drum machine, deep sub bass, spacious reverb",
-        "arpeggiated synth lines, side-chained chords, bright hi-hats",
-        "downtempo breakbeat, warm pads, vocal chops",
-    ),
-    "funk": (
-        "slap bass, wah-wah guitar, tight syncopated drums, brass stabs",
-        "clavinet riff, sixteenth-note hi-hats, horn section",
-        "rhythm guitar on the one, electric piano, congas",
-        "talk-box lead, synth bass, hand claps",
-    ),
-    "orchestral": (
-        "sweeping strings, French horns, timpani, concert hall",
-        "woodwind melodies over pizzicato strings",
-        "a full symphony orchestra, dramatic brass, choir",
-        "slow adagio for strings, solo cello",
-    ),
-    "pop": (
-        "catchy chorus, bright synths, punchy drums",
-        "acoustic guitar, layered vocals, hand claps",
-        "piano ballad with soaring strings",
-        "dance beat, plucked synth hook, warm bass",
-    ),
-    "rock": (
-        "distorted electric guitars, driving drums, bass",
-        "blues-rock riff, overdriven amp, live drums",
-        "palm-muted power chords, energetic double-time drums",
-        "jangling guitars, steady backbeat, organ",
-    ),
-}
-"""What fills ``{description}``; classes that are not here take the styles of the shipped genre of that name."""
+TAKES = 3
+"""Seeds that a clip is tried with, so that a failure does not unbalance the classes."""
 
-TEMPI = {"electronica": 122, "funk": 104, "orchestral": 84, "pop": 112, "rock": 128}
-KEYS = ("C major", "A minor", "G major", "E minor", "D major", "F major")
-TEST_SHARE = 0.1
+HOPELESS = 5
+"""Clips that fail before the first that does not; then it is the engine."""
 
 Progress = Callable[[int, int, str | None], None]
 """Called after every clip with (done, all, why it failed or None)."""
-
-
-def recipes(
-    prompt: str, classes: Sequence[str], per_class: int, *, duration: float = 10.0, seed: int = 0
-) -> dict[str, list[Recipe]]:
-    """Spell out what is to be rendered.
-
-    Parameters
-    ----------
-    prompt : str
-        With ``{genre}`` and ``{description}``.
-    classes : sequence of str
-    per_class : int
-    duration : float
-        Seconds of a clip.
-    seed : int
-
-    Raises
-    ------
-    UsageError
-        If the prompt has other fields, a class comes twice, or nothing is known of one whose description is wanted.
-    """
-    fields = {name for _, name, _, _ in string.Formatter().parse(prompt) if name is not None}
-    if fields - {"genre", "description"}:
-        raise UsageError(f"prompt {prompt!r} may hold {{genre}} and {{description}} only.")
-    if len(set(classes)) != len(classes) or len(classes) < 2 or per_class < 2:
-        raise UsageError("a data set needs two or more different classes, and two or more clips of each.")
-    found: dict[str, list[Recipe]] = {}
-    for name in classes:
-        ways = DESCRIPTIONS.get(name) or _shipped(name)
-        if not ways and "description" in fields:
-            legal = sorted({*DESCRIPTIONS, *genre_names()})
-            raise UsageError(f"nothing is known of class {name!r}: it must be one of {', '.join(legal)}.")
-        found[name] = []
-        for number in range(per_class):
-            drawn = derive_seed(seed, "dataset", name, number)
-            way = ways[number % len(ways)] if ways else ""
-            found[name].append(
-                Recipe(
-                    genre=slug(name),
-                    style=f"{slug(name)}-{number % max(len(ways), 1)}",
-                    caption=prompt.format(genre=name, description=way).strip(),
-                    bpm=TEMPI.get(name, 110) + drawn % 21 - 10,
-                    key=KEYS[drawn // 21 % len(KEYS)],
-                    language="unknown",
-                    lyrics="[Instrumental]",
-                    seed=drawn,
-                    duration=duration,
-                )
-            )
-    return found
 
 
 def build(
@@ -127,10 +45,11 @@ def build(
     ----------
     engine : EngineSpec
     wanted : mapping of str to recipes
-        From `recipes`.
+        From `optimizer.training.prompts.recipes`.
     out : Path
         Gets ``audio/<class>/<digest>.flac``, ``dataset.json`` and what `embed` writes; the table's column ``label``
-        is the class and ``part`` is train (90 %) or test.
+        is the class and ``part`` is train (90 %) or test; see `optimizer.training.prompts.parts`. ``embedding.json``
+        says by what it was divided (``split_by``) and how many clips a class has (``classes``).
     space : Space
     sandbox : str
     on_progress : callable, optional
@@ -153,45 +72,72 @@ def build(
     _check_engine(out / "dataset.json", engine)
     rows: list[dict[str, Any]] = []
     skipped: dict[str, str] = {}
+    divided: set[str] = set()
     total, done, rendered = sum(map(len, wanted.values())), 0, 0
     with tempfile.TemporaryDirectory(prefix="banger-", ignore_cleanup_errors=True) as scratch:
         renderer = Renderer(engine, Path(scratch), sandbox=sandbox, log=out / "engine.log", hidden=(out.absolute(),))
         try:
             for label, asked in wanted.items():
-                # Every tenth clip of each class judges, so that both parts are balanced.
-                every = max(2, round(1 / TEST_SHARE))
-                for number, recipe in enumerate(asked):
-                    path = out / "audio" / slug(label) / f"{recipe.digest[:16]}.flac"
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                folder = out / "audio" / folder_of(label)
+                folder.mkdir(parents=True, exist_ok=True)
+                division, by = parts(asked)
+                divided.add(by)
+                for number, (planned, part) in enumerate(zip(asked, division, strict=True)):
                     reason = None
-                    if not path.is_file():
-                        try:
-                            renderer.render(recipe, path)
-                            rendered += 1
-                        except AttemptFailed as error:
-                            reason = error.message
+                    try:
+                        recipe, fresh = _clip(renderer, planned, folder)
+                        rendered += fresh
+                    except AttemptFailed as error:
+                        reason = error.message
                     done += 1
                     if on_progress is not None:
                         on_progress(done, total, reason)
-                    name = f"{slug(label)}-{number}"
                     if reason is not None:
-                        skipped[name] = reason
+                        skipped[f"{label}-{number}"] = reason
+                        if not rows and len(skipped) >= HOPELESS:
+                            raise NoSongs(f"{engine.name} gave none of the first {HOPELESS} clips: {reason}")
                         continue
-                    last = len(asked) - 1
-                    part = "test" if number % every == every - 1 or (len(asked) < every and number == last) else "train"
                     rows.append(
                         {
-                            "id": len(rows), "path": str(path.absolute()), "label": label, "part": part,
-                            "caption": recipe.caption, "seed": recipe.seed, "engine": engine.name,
+                            "id": len(rows), "path": str((folder / _name(recipe)).absolute()), "label": label,
+                            "part": part, "caption": recipe.caption, "seed": recipe.seed, "engine": engine.name,
                         }
                     )  # fmt: skip
         finally:
             renderer.close()
-    empty = [label for label in wanted if not any(row["label"] == label for row in rows)]
+    count = Counter(row["label"] for row in rows)
+    empty = [label for label in wanted if not count[label]]
     if empty:
         raise NoSongs(f"class {empty[0]!r} has no clip; the first failure: {next(iter(skipped.values()), '')}")
-    info = embed(Corpus("dataset", pd.DataFrame(rows), skipped), out, space)
+    extra = {"split_by": "caption" if divided == {"caption"} else "clip", "classes": dict(count)}
+    info = embed(Corpus("dataset", pd.DataFrame(rows), skipped, extra=extra), out, space)
+    # What a killed run had begun to write.
+    for left in (*out.glob(".*.tmp"), *out.glob("audio/*/.*")):
+        left.unlink(missing_ok=True)
     return {**info, "rendered": rendered}
+
+
+def _clip(renderer: Renderer, planned: Recipe, folder: Path) -> tuple[Recipe, bool]:
+    """Return the recipe of a clip that is there or was rendered now, and which of both; the last failure otherwise."""
+    takes = [planned] + [
+        replace(planned, seed=derive_seed(planned.seed, "again", turn)) for turn in range(1, TAKES)
+    ]  # fmt: skip
+    for take in takes:
+        if (folder / _name(take)).is_file():
+            return take, False
+    for take in takes:
+        try:
+            renderer.render(take, folder / _name(take))
+        except AttemptFailed:
+            if take is takes[-1]:
+                raise
+        else:
+            return take, True
+    raise AssertionError("the last take returns or raises")
+
+
+def _name(recipe: Recipe) -> str:
+    return f"{recipe.digest[:16]}.flac"
 
 
 def _check_engine(path: Path, engine: EngineSpec) -> None:
@@ -206,9 +152,3 @@ def _check_engine(path: Path, engine: EngineSpec) -> None:
             )
         return
     write_atomic(path, (json.dumps(about, indent=1) + "\n").encode())
-
-
-def _shipped(name: str) -> tuple[str, ...]:
-    if name not in genre_names():
-        return ()
-    return tuple(style.caption for genre in load_genre(name).genres for style in genre.styles)

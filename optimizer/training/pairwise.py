@@ -1,30 +1,27 @@
-"""Preference: which of two songs people chose, learned from pairs of embeddings (Bradley and Terry, 1952)."""
+"""Preference: read which of two songs people chose, train and judge a head on it, write its folder."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from optimizer.errors import UsageError
-from optimizer.runs import write_atomic
-from optimizer.scoring.heads import write_head
+from optimizer.training.baselines import nearest_id
+from optimizer.training.bradley_terry import Sides, accuracy, fit, gap
 from optimizer.training.card import figure_text, table
+from optimizer.training.classify import song_ids
 from optimizer.training.corpus import read_frame
 from optimizer.training.data import Data
-from optimizer.training.head import Model, OnEpoch, standardise, transform
-from optimizer.training.metrics import Figure, bootstrap
-from optimizer.training.network import Checkpoints, Recipe, fit_key, settings, train
+from optimizer.training.folder import WORK, finish, space_of
+from optimizer.training.head import MEMBERS, Model, OnEpoch
+from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration
+from optimizer.training.network import Checkpoints
 from optimizer.training.split import grouped_split, random_split
 
-if TYPE_CHECKING:
-    import torch
-
-LINEAR = Recipe(hidden=(), norm="none", dropout=0.0, rate=1e-2, decay=1e-2)
-NETWORK = Recipe(hidden=(128, 32), norm="none", dropout=0.3, decay=1e-2)
 WINNERS = {"a": 1.0, "left": 1.0, "b": 0.0, "right": 0.0, "tie": 0.5}
 
 
@@ -51,15 +48,17 @@ class Pairs:
     rows: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 
-def read_pairs(path: Path, data: Data) -> Pairs:
+def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
     """Read choices and find their songs.
 
     Parameters
     ----------
     path : Path
-        CSV with ``winner`` (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (relative to the
+        CSV with the choice (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (relative to the
         file), or ``a_study`` and ``a_number``, or ``a_id``; as ``optimize votes --pairs`` writes it.
     data : Data
+    winner : str
+        Column of the choice.
 
     Raises
     ------
@@ -67,9 +66,9 @@ def read_pairs(path: Path, data: Data) -> Pairs:
         If the columns or a winner are not legal, or no pair is left.
     """
     frame = read_frame(path)
-    if "winner" not in frame.columns:
-        raise UsageError(f"{path} has no column winner; it has {', '.join(map(str, frame.columns))}.")
-    said = frame["winner"].astype(str).str.strip().str.lower()
+    if winner not in frame.columns:
+        raise UsageError(f"{path} has no column {winner}; it has {', '.join(map(str, frame.columns))}.")
+    said = frame[winner].astype(str).str.strip().str.lower()
     if unknown := set(said) - set(WINNERS):
         raise UsageError(f"{path}: winner {sorted(unknown)[0]!r} must be a, b or tie.")
     sides = [_rows(frame, side, path, data) for side in "ab"]
@@ -106,39 +105,48 @@ def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
     return rows
 
 
-def accuracy(difference: np.ndarray, share: np.ndarray) -> float:
-    """Return how often the sign of a difference is the choice; ties of people do not count, ties of ours count half."""
-    decided = share != 0.5
-    if not decided.any():
-        return float("nan")
-    right = np.where(difference[decided] == 0, 0.5, (difference[decided] > 0) == (share[decided] > 0.5))
-    return float(right.mean())
-
-
 def train_pairwise(
     data: Data,
     pairs: Pairs,
     out: Path,
     *,
     group: str | None = None,
+    recipe: str = "robust",
     seed: int = 0,
     name: str = "preference",
     on_epoch: OnEpoch | None = None,
-    members: int = 5,
+    members: int = MEMBERS,
+    rounds: int = ROUNDS,
 ) -> dict[str, Any]:
-    """Train a preference head and write its folder.
+    """Train a preference head, judge it under both splits, and write its folder.
 
     Songs are split, by `group` if one is named, else each by itself; only pairs whose two songs lie in the same part
-    are used, so that no song of a test pair was heard in training. The score is 10 / (1 + exp(-(output - median) /
-    scale)), scale being the deviation of the training songs' outputs.
+    are used, so that no song of a test pair was heard in training. That head is written; beside it the card shows one
+    whose pairs were divided at random.
+
+    Parameters
+    ----------
+    data : Data
+    pairs : Pairs
+    out : Path
+    group : str, optional
+        Column whose values must not lie on two sides.
+    recipe : {"robust", "published", "ridge"}
+        See `optimizer.training.bradley_terry.fit`.
+    seed, name, on_epoch
+    members, rounds : int
+        Of the robust ensemble; of the bootstrap.
 
     Returns
     -------
     dict
         ``card.json``.
+
+    Raises
+    ------
+    UsageError
+        If the pairs are too few.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(out / ".training")
     groups = np.arange(len(data.vectors)) if group is None else data.column(group).astype(str)
     by_song = grouped_split(groups, seed)
     by_pair = random_split(len(pairs.a), seed)
@@ -155,42 +163,34 @@ def train_pairwise(
             "when no song is in two parts; 5 in each are needed.",
             next_step="Collect more votes, or name a coarser --group.",
         )
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoints = Checkpoints(out / WORK)
     document: dict[str, Any] = {}
     figures: dict[str, dict[str, Figure]] = {}
-    model = None
-    for kind, (a, v, t) in splits.items():
-        model = _fit(data, pairs, a, v, seed, checkpoints, on_epoch, members)
-        linear = _fit(data, pairs, a, v, seed, checkpoints, on_epoch, 0)
-        worth = _group_worth(groups, pairs, a)
-        said = {
-            "model": _gap(model.raw(data.vectors), pairs, t),
-            "linear": _gap(linear.raw(data.vectors), pairs, t),
-            "constant (always a)": np.ones(len(t)),
-            "no audio: group's wins": _gap(worth, pairs, t),
-        }
-        share = pairs.share[t]
-
-        def tell(rows: np.ndarray, said: Any = said, share: Any = share) -> dict[str, float]:
-            found = {key: accuracy(gap[rows], share[rows]) for key, gap in said.items()}
-            return {
-                **found,
-                "gain": found["model"] - max(found["no audio: group's wins"], found["constant (always a)"]),
-            }
-
-        figures[kind] = bootstrap(tell, groups[pairs.a[t]], seed=seed)
+    model: Model | None = None
+    for kind, rows in splits.items():
+        learn, check, test = (_sides(pairs, one) for one in rows)
+        options: dict[str, Any] = {"seed": seed, "checkpoints": checkpoints, "members": members}
+        model = fit(recipe, data.vectors, learn, check, on_epoch=on_epoch, **options)
+        line = fit("ridge", data.vectors, learn, check)
+        said = {"model": gap(model.raw(data.vectors), test), "ridge": gap(line.raw(data.vectors), test)}
+        deaf = _deaf(data, groups, learn, test)
+        figures[kind], rival = _figures({**said, **deaf}, list(deaf), test[2], groups[test[0]], seed, rounds)
+        decided = test[2] != 0.5
         document[kind] = {
-            "pairs": [len(a), len(v), len(t)],
+            "pairs": [len(one) for one in rows],
             "accuracy": {key: figure.to_list() for key, figure in figures[kind].items()},
+            "no_audio": rival,
+            "calibration": calibration(1 / (1 + np.exp(-said["model"][decided])), test[2][decided]),
+            "training": dict(model.note),
         }
     assert model is not None
-    gain = figures["grouped"]["gain"]
-    word = "beats" if gain.low > 0 else "is NOT SHOWN to beat" if gain.value > 0 else "does NOT beat"
-    best = max(figures["grouped"]["no audio: group's wins"].value, figures["grouped"]["constant (always a)"].value)
+    kept = figures["grouped"]
     card = {
-        "verdict": f"The audio model {word} the no-audio baseline where no song is in two parts: accuracy "
-        f"{figures['grouped']['model']} against {best:.3f}, gain {gain}.",
+        "verdict": _verdict(kept, document["grouped"]["no_audio"]),
         "task": "pairwise",
         "name": name,
+        "recipe": recipe,
         "seed": seed,
         "group": group,
         "pairs": len(pairs.a),
@@ -198,95 +198,82 @@ def train_pairwise(
         "lost": pairs.lost,
         "encoder": {word: data.info.get(word) for word in ("encoder", "window", "layers", "licence")},
         "splits": document,
+        "leak": figures["random"]["model"].value - kept["model"].value,
     }
     config = {
-        "kind": "mlp",
-        "name": name,
-        **{word: data.info[word] for word in ("encoder", "window", "layers", "spread") if word in data.info},
-        "target": dict(model.target),
-        "label": "preference",
-        "seed": seed,
-        "licence": data.info.get("licence", "unknown: see the encoder's"),
-    }
-    write_atomic(out / "card.json", (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
-    write_atomic(out / "card.md", _markdown(card).encode())
-    write_head(out, config, model.tensors())
-    import shutil
-
-    shutil.rmtree(out / ".training", ignore_errors=True)
+        "kind": "ridge" if recipe == "ridge" else "mlp", "name": name, **space_of(data), "target": dict(model.target),
+        "label": "preference", "recipe": recipe, "seed": seed, "split": "grouped",
+    }  # fmt: skip
+    finish(out, config, model.tensors(), card, _markdown(card))
     return card
 
 
-def _fit(
-    data: Data,
-    pairs: Pairs,
-    a: np.ndarray,
-    v: np.ndarray,
-    seed: int,
-    kept: Checkpoints,
-    tell: OnEpoch | None,
-    members: int,
-) -> Model:
-    """Train an ensemble of `members` networks with a linear one beside; 0 gives the linear one alone."""
-    import torch
-
-    songs = np.unique(np.concatenate([pairs.a[a], pairs.b[a]]))
-    mean, std, project = standardise(data.vectors[songs])
-    z = transform(data.vectors.astype(np.float64), mean, std, project).astype(np.float32)
-    left, right = torch.from_numpy(pairs.a[a].astype(np.int64)), torch.from_numpy(pairs.b[a].astype(np.int64))
-    share = torch.from_numpy(pairs.share[a].astype(np.float32))
-    heard = np.concatenate([z[pairs.a[v]], z[pairs.b[v]]])
-    truth = pairs.share[v]
-
-    def loss(network: torch.nn.Module, x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        gap = network(torch.cat([x[left[rows]], x[right[rows]]]))[:, 0]
-        return torch.nn.functional.binary_cross_entropy_with_logits(gap[: len(rows)] - gap[len(rows) :], share[rows])
-
-    def validate(predict: Any) -> float:
-        out = predict(heard)[:, 0].astype(np.float64)
-        gap = out[: len(truth)] - out[len(truth) :]
-        return float(np.mean(np.logaddexp(0, gap) - truth * gap))
-
-    networks = []
-    for member, recipe in enumerate([LINEAR] + [NETWORK] * members):
-        own = seed * 1000 + member
-        key = fit_key("pairwise", settings(recipe), own, z, pairs.a[a], pairs.b[a], pairs.share[a], v)
-
-        def said(epoch: int, epochs: int, member: int = member) -> None:
-            if tell is not None:
-                tell(f"pairwise {member + 1}/{members + 1}", epoch, epochs)
-
-        done = train(z, outputs=1, rows=len(a), loss=loss, validate=validate, recipe=recipe, seed=own, key=key,
-                     checkpoints=kept, on_epoch=said)  # fmt: skip
-        networks.append(done.tensors)
-    model = Model(tuple(networks[:1] * max(members, 1)) + tuple(networks[1:]), {}, mean, std, project)
-    raw = model.raw(data.vectors[songs])
-    target = {"kind": "logistic", "centre": float(np.median(raw)), "scale": max(float(raw.std()), 1e-6)}
-    return Model(model.members, target, mean, std, project)
+def _sides(pairs: Pairs, rows: np.ndarray) -> Sides:
+    return pairs.a[rows], pairs.b[rows], pairs.share[rows]
 
 
-def _gap(worth: np.ndarray, pairs: Pairs, rows: np.ndarray) -> np.ndarray:
-    return np.asarray(worth[pairs.a[rows]] - worth[pairs.b[rows]])
+def _deaf(data: Data, groups: np.ndarray, learn: Sides, test: Sides) -> dict[str, np.ndarray]:
+    """Return differences in favour of a that those give who hear nothing."""
+    said = {
+        "constant (always a)": np.ones(len(test[2])),
+        "no audio: group's wins": gap(_group_worth(groups, learn), test),
+    }
+    ids = song_ids(data)
+    if ids is not None:
+        seen = np.unique(np.concatenate(learn[:2]))
+        wins = _group_worth(np.arange(len(ids)), learn)
+        said["no audio: nearest id's wins"] = gap(nearest_id(ids[seen], wins[seen], ids), test)
+    return said
 
 
-def _group_worth(groups: np.ndarray, pairs: Pairs, rows: np.ndarray) -> np.ndarray:
+def _group_worth(groups: np.ndarray, learn: Sides) -> np.ndarray:
     """Return, for every song, the share of training pairs that its group (without one: the song itself) won."""
     wins: dict[Any, list[float]] = {}
-    for a, b, share in zip(pairs.a[rows], pairs.b[rows], pairs.share[rows], strict=True):
+    for a, b, share in zip(*learn, strict=True):
         wins.setdefault(groups[a], []).append(share)
         wins.setdefault(groups[b], []).append(1 - share)
     return np.array([float(np.mean(wins[name])) if name in wins else 0.5 for name in groups])
 
 
-def _markdown(card: dict[str, Any]) -> str:
+def _figures(
+    said: Mapping[str, np.ndarray], deaf: list[str], share: np.ndarray, groups: np.ndarray, seed: int, rounds: int
+) -> tuple[dict[str, Figure], str]:
+    """Return accuracies with intervals over groups, and the best predictor that hears nothing."""
+    rival = max(deaf, key=lambda key: accuracy(said[key], share))
+
+    def tell(rows: np.ndarray) -> dict[str, float]:
+        found = {key: accuracy(difference[rows], share[rows]) for key, difference in said.items()}
+        return {**found, "gain": found["model"] - found[rival]}
+
+    return bootstrap(tell, groups, seed=seed, rounds=rounds), rival
+
+
+def _verdict(figures: Mapping[str, Figure], rival: str) -> str:
+    gain = figures["gain"]
+    word = "beats" if gain.low > 0 else "is NOT SHOWN to beat" if gain.value > 0 else "does NOT beat"
+    return (
+        f"The audio model {word} the no-audio baseline where no song is in two parts: accuracy {figures['model']} "
+        f"against {figures[rival].value:.3f} of `{rival}`, gain {gain}."
+    )
+
+
+def _markdown(card: Mapping[str, Any]) -> str:
     lines = [card["verdict"], "", f"# {card['name']}", ""]
     licence = card["encoder"]["licence"] or "not known"
     lines += [
-        f"{card['pairs']} pairs, {card['ties']} of them ties, {card['lost']} left out for want of an embedding. "
-        f"Encoder {card['encoder']['encoder']}, licence: {licence}."
+        f"{card['pairs']} pairs, {card['ties']} of them ties, {card['lost']} left out for want of an embedding; recipe "
+        f"`{card['recipe']}`, seed {card['seed']}. Encoder {card['encoder']['encoder']}, licence: {licence}."
     ]
     for kind, split in card["splits"].items():
         title = "Pairs at random" if kind == "random" else "No song in two parts"
         lines += ["", f"## {title} ({' / '.join(map(str, split['pairs']))} pairs)", ""]
         lines += table(["", "accuracy"], [[key, figure_text(figure)] for key, figure in split["accuracy"].items()])
+        lines += ["", "Calibration: how often a was chosen, by the probability said.", ""]
+        rows = [[f"{one['predicted']:.2f}", f"{one['true']:.2f}", one["n"]] for one in split["calibration"]["bins"]]
+        lines += table(["said", "true", "pairs"], rows)
+    lines += [
+        "",
+        f"Pairs at random show an accuracy {card['leak']:+.3f} above that where no song is in two parts: what a model "
+        "gains by having heard the same songs in training.",
+    ]
     return "\n".join(lines) + "\n"
