@@ -7,22 +7,35 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.training.metrics import difference
+
+FEW_GROUPS = 10
+"""Fewer groups than these in a test part, and intervals that draw them are too narrow to be taken at their word."""
+
+FLAT = 0.05
+"""Predictions whose deviation is a smaller share of the labels' hardly differ; a slope on them is noise."""
+
 
 def verdict(outcomes: Mapping[str, Any]) -> str:
     """Say in one line whether hearing the song helps."""
     kind = "grouped" if "grouped" in outcomes else "random"
     outcome = outcomes[kind]
     gain, rival = outcome.gain, outcome.rival
-    where = f"under the {kind} split (Spearman {outcome.figures['model']['spearman']} against "
+    figures = outcome.figures["model"]
+    where = f"under the {kind} split (Spearman {figures['spearman']} against "
     where += f"{outcome.figures[rival]['spearman']} of `{rival}`)"
     if gain.value <= 0:
         line = f"The audio model does NOT beat the no-audio baseline {where}."
-    elif gain.low <= 0:
-        line = f"The audio model is NOT SHOWN to beat the no-audio baseline {where}: the gain is {gain}."
-    else:
+    elif gain.low > 0:
         line = f"The audio model beats the no-audio baseline {where}: the gain is {gain}."
+    else:
+        line = f"The audio model is NOT SHOWN to beat the no-audio baseline {where}: the gain is {gain}."
+    if "within genre" in figures:
+        line += f" Within genre its Spearman is {figures['within genre']}."
     if kind == "random":
         line += " No group was named: what a random split leaks is not known."
+    elif outcome.test_groups < FEW_GROUPS:
+        line += f" Groups in the test part: {outcome.test_groups}, too few for intervals to be trusted."
     return line
 
 
@@ -41,6 +54,7 @@ def document(about: Mapping[str, Any], info: Mapping[str, Any], outcomes: Mappin
     for kind, outcome in outcomes.items():
         splits[kind] = {
             "songs": [len(outcome.split.train), len(outcome.split.validation), len(outcome.split.test)],
+            "test_groups": outcome.test_groups,
             "figures": {
                 name: {word: figure.to_list() for word, figure in figures.items()}
                 for name, figures in outcome.figures.items()
@@ -52,10 +66,10 @@ def document(about: Mapping[str, Any], info: Mapping[str, Any], outcomes: Mappin
         }
     leak = None
     if len(outcomes) == 2:
-        figures = {kind: outcome.figures["model"]["spearman"].value for kind, outcome in outcomes.items()}
-        leak = figures["random"] - figures["grouped"]
+        leak = difference(*(outcomes[kind].figures["model"]["spearman"] for kind in ("random", "grouped")))
     encoder = {word: info.get(word) for word in ("encoder", "window", "layers", "licence")}
-    return {"verdict": verdict(outcomes), **about, "encoder": encoder, "splits": splits, "leak": leak}
+    known = {"leak": None if leak is None else leak.value, "leak_interval": None if leak is None else leak.to_list()}
+    return {"verdict": verdict(outcomes), **about, "encoder": encoder, "splits": splits, **known}
 
 
 def markdown(card: Mapping[str, Any]) -> str:
@@ -73,27 +87,56 @@ def markdown(card: Mapping[str, Any]) -> str:
         "Figures are of the test part; brackets hold the 95 % bootstrap interval"
         + (f" over values of `{card['group']}`." if card["group"] else " over songs."),
     ]
-    for kind, split in card["splits"].items():
-        words = list(next(iter(split["figures"].values())))
-        lines += ["", f"## {kind.title()} split ({' / '.join(map(str, split['songs']))} songs)", ""]
-        head = {"spearman": "Spearman", "mae": "mean absolute error", "within genre": "Spearman within genre"}
-        rows = [[name, *(figure_text(figures[word]) for word in words)] for name, figures in split["figures"].items()]
-        lines += table(["", *(head[word] for word in words)], rows)
-        slope = split["calibration"]["slope"]
-        lines += ["", f"Calibration: truth rises by {slope:.2f} for each point predicted.", ""]
+    splits = card["splits"]
+    titles = [f"{kind} split ({' / '.join(map(str, split['songs']))} songs)" for kind, split in splits.items()]
+    head = {"spearman": "Spearman", "mae": "Mean absolute error", "within genre": "Spearman within genre"}
+    for word in next(iter(next(iter(splits.values()))["figures"].values())):
+        names = list(dict.fromkeys(name for split in splits.values() for name in split["figures"]))
+        rows = [
+            [name, *(figure_text(split["figures"].get(name, {}).get(word, [None] * 3)) for split in splits.values())]
+            for name in names
+        ]
+        lines += ["", f"## {head[word]}", "", *table(["", *titles], rows)]
+    if card["leak"] is not None:
+        lines += ["", _leak(card)]
+    for kind, split in splits.items():
+        lines += ["", f"## Calibration, {kind} split", "", _slope(split["calibration"]), ""]
         lines += table(
             ["predicted", "true", "songs"],
             [[f"{row['predicted']:.2f}", f"{row['true']:.2f}", row["n"]] for row in split["calibration"]["bins"]],
         )
-        lines += ["", f"![Residuals](residuals-{kind}.svg)"]
-    if card["leak"] is not None:
-        lines += [
-            "",
-            f"The random split shows a Spearman {card['leak']:+.3f} above that of the grouped one: what it gains by "
-            f"having heard the same `{card['group']}` in training, which a new one cannot give.",
-        ]
+        lines += ["", f"![Residuals, {kind} split](residuals-{kind}.svg)"]
     lines += emotion_lines(card.get("emotion"))
     return "\n".join(lines) + "\n"
+
+
+def _leak(card: Mapping[str, Any]) -> str:
+    """Say what the model gains by having heard the same group, and what can be had of it without hearing anything."""
+    value, low, high = card["leak_interval"]
+    how = f"{abs(value):.3f} {'above' if value >= 0 else 'below'} that of the grouped one"
+    line = f"The random split shows a Spearman {how} ({figure_text(card['leak_interval'])}): "
+    if low is not None and low > 0:
+        line += (
+            f"what the model gains by having heard the same `{card['group']}` in training, which a new one cannot give."
+        )
+    elif high is not None and high < 0:
+        line += "the songs that the grouped split judges by are easier to rank."
+    else:
+        line += "no more than chance may do."
+    deaf = card["splits"]["random"]["no_audio"]
+    figures = (figure_text(card["splits"][kind]["figures"][deaf]["spearman"]) for kind in ("random", "grouped"))
+    return line + " Without hearing anything `{}` reaches {} under the random split and {} under the grouped.".format(
+        deaf, *figures
+    )
+
+
+def _slope(calibration: Mapping[str, Any]) -> str:
+    if calibration["slope"] is None:
+        return "Calibration: predictions do not differ."
+    line = f"Calibration: truth rises by {figure_text(calibration['slope_interval'])} for each point predicted."
+    if calibration["spread"] < FLAT:
+        line += f" Predictions hardly differ: their deviation is {calibration['spread']:.3f} of the labels'."
+    return line
 
 
 def emotion_lines(emotion: Mapping[str, Any] | None) -> list[str]:
@@ -127,20 +170,60 @@ def figure_text(figure: Sequence[float | None]) -> str:
 
 
 def residuals(prediction: np.ndarray, truth: np.ndarray, most: int = 1500) -> str:
-    """Draw truth minus prediction over prediction as an SVG, at most `most` points evenly picked."""
+    """Draw truth minus prediction over prediction as an SVG: at most `most` songs evenly picked, and means of tenths.
+
+    The tenths hold as many songs each; their means leave the middle line where predictions are wrong on the whole.
+    """
     rows = np.linspace(0, len(truth) - 1, min(len(truth), most)).astype(int)
-    x, y = prediction[rows], (truth - prediction)[rows]
-    width, height, edge = 480.0, 300.0, 36.0
-    low, high = float(x.min()), float(x.max())
-    reach = max(float(np.abs(y).max()), 1e-9)
-    px = edge + (x - low) / max(high - low, 1e-9) * (width - 2 * edge)
-    py = height / 2 - y / reach * (height / 2 - edge)
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2"/>' for a, b in zip(px, py, strict=True))
-    middle = height / 2
+    error = truth - prediction
+    reach = max(float(np.abs(error).max()), 1e-9)
+    low, high = float(prediction.min()), float(prediction.max())
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        low, high = low - 0.5, high + 0.5
+    left, right, top, bottom = 52.0, 588.0, 34.0, 300.0
+
+    def place(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+        across = left + 8 + (x - low) / (high - low) * (right - left - 16)
+        down = (top + bottom) / 2 - y / reach * ((bottom - top) / 2 - 8)
+        return list(zip(across.tolist(), down.tolist(), strict=True))
+
+    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in place(prediction[rows], error[rows]))
+    parts = [part for part in np.array_split(np.argsort(prediction, kind="stable"), 10) if len(part)]
+    means = place(*(np.array([float(values[part].mean()) for part in parts]) for values in (prediction, error)))
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in means)
+    marks = []
+    for value in _ticks(-reach, reach):
+        ((_, down),) = place(np.array([low]), np.array([value]))
+        marks.append(
+            f'<line x1="{left:g}" x2="{right:g}" y1="{down:.1f}" y2="{down:.1f}" '
+            f'stroke="{"#667085" if value == 0 else "#e4e7ec"}"/>'
+            f'<text x="{left - 6:g}" y="{down + 4:.1f}" text-anchor="end">{value:g}</text>'
+        )
+    for value in _ticks(low, high):
+        ((across, _),) = place(np.array([value]), np.array([0.0]))
+        marks.append(
+            f'<line x1="{across:.1f}" x2="{across:.1f}" y1="{bottom:g}" y2="{bottom + 4:g}" stroke="#667085"/>'
+            f'<text x="{across:.1f}" y="{bottom + 17:g}" text-anchor="middle">{value:g}</text>'
+        )
+    middle = (left + right) / 2
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" font-family="sans-serif" '
-        f'font-size="11"><rect width="100%" height="100%" fill="#fff"/><line x1="{edge}" x2="{width - edge}" '
-        f'y1="{middle}" y2="{middle}" stroke="#888"/><g fill="#2563eb" fill-opacity=".35">{dots}</g>'
-        f'<text x="{edge}" y="{height - 8}">{low:.2f}</text><text x="{width - edge}" y="{height - 8}" '
-        f'text-anchor="end">{high:.2f} predicted</text><text x="4" y="14">residual, &#177;{reach:.2f}</text></svg>\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 340" font-family="sans-serif" font-size="12" '
+        f'fill="#344054"><rect width="600" height="340" fill="#fff"/>{"".join(marks)}'
+        f'<line x1="{left:g}" x2="{right:g}" y1="{bottom:g}" y2="{bottom:g}" stroke="#667085"/>'
+        f'<g fill="#2563eb" fill-opacity=".35">{dots}</g>'
+        f'<polyline points="{line}" fill="none" stroke="#b42318" stroke-width="2"/>'
+        f'<text x="{left:g}" y="20">truth minus prediction</text>'
+        f'<text x="{right:g}" y="20" text-anchor="end"><tspan fill="#2563eb">&#9679;</tspan> '
+        f'{len(rows)} of {len(truth)} songs <tspan fill="#b42318">&#9473;</tspan> mean of each tenth</text>'
+        f'<text x="{middle:g}" y="334" text-anchor="middle">prediction</text></svg>\n'
     )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return some five round numbers from `low` to `high`."""
+    rough = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = float(power * next(unit for unit in (1, 2, 5, 10) if unit * power >= rough * 0.999))
+    first = int(np.ceil(low / step - 1e-9))
+    # Sums of steps end in digits that nobody wants to read; -0 is 0.
+    return [float(f"{number * step:.6g}") + 0.0 for number in range(first, int(np.floor(high / step + 1e-9)) + 1)]

@@ -18,7 +18,7 @@ class Figure:
     Attributes
     ----------
     value, low, high : float
-        95 %; nan where it is not defined.
+        95 %; nan where it is not defined: a single group says nothing of how groups differ.
     """
 
     value: float
@@ -26,6 +26,8 @@ class Figure:
     high: float
 
     def __str__(self) -> str:
+        if not np.isfinite(self.low + self.high):
+            return f"{self.value:.3f} [no interval]"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_list(self) -> list[float | None]:
@@ -35,14 +37,23 @@ class Figure:
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Return the rank correlation of two arrays; 0 where one of them does not vary, for it ranks nothing."""
-    from scipy.stats import rankdata
-
     if len(a) < 2:
         return 0.0
-    x, y = rankdata(a), rankdata(b)
+    x, y = _ranks(a), _ranks(b)
     x, y = x - x.mean(), y - y.mean()
     norm = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / norm if norm > 0 else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return mid-ranks from 0; a bootstrap asks for them thousands of times, mostly of small parts."""
+    order = np.argsort(values)
+    ordered = values[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ends = np.append(starts[1:], len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat((starts + ends - 1) / 2, ends - starts)
+    return ranks
 
 
 def within(prediction: np.ndarray, truth: np.ndarray, strata: np.ndarray) -> float:
@@ -73,6 +84,11 @@ def bootstrap(
     groups : array [shape=(n,)]
         What is drawn with replacement; each row's own number resamples rows.
     seed, rounds : int
+
+    Returns
+    -------
+    dict
+        Without ends where there is one group: drawn again and again it would pretend to certainty.
     """
     n = len(groups)
     names, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
@@ -80,7 +96,7 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     value = figures(np.arange(n))
     drawn: dict[str, list[float]] = {name: [] for name in value}
-    for _ in range(rounds):
+    for _ in range(rounds if len(names) > 1 else 0):
         rows = np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
         for name, number in figures(rows).items():
             drawn[name].append(number)
@@ -92,12 +108,54 @@ def bootstrap(
     return result
 
 
-def calibration(prediction: np.ndarray, truth: np.ndarray, bins: int = 5) -> dict[str, Any]:
+def difference(first: Figure, second: Figure) -> Figure:
+    """Return first minus second with the interval that follows from both (Zou and Donner [1]_).
+
+    For figures of two test parts: what these share is not reckoned with, which widens the interval.
+
+    References
+    ----------
+    .. [1] Zou and Donner, "Construction of confidence limits about effect measures: A general approach", Statistics in
+       Medicine 27, 2008.
+    """
+    gap = first.value - second.value
+    low = gap - float(np.hypot(first.value - first.low, second.high - second.value))
+    high = gap + float(np.hypot(first.high - first.value, second.value - second.low))
+    return Figure(gap, low, high)
+
+
+def calibration(
+    prediction: np.ndarray, truth: np.ndarray, bins: int = 5, *, groups: np.ndarray | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Return what was true where so much was predicted: slope of truth on prediction, and bins of equal number.
 
     A slope of 1 means that predictions neither shrink nor exaggerate.
+
+    Parameters
+    ----------
+    prediction, truth : float arrays [shape=(n,)]
+    bins : int
+    groups : array [shape=(n,)], optional
+        What the slope's interval draws; rows, where there is none.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``slope`` and ``slope_interval`` [value, low, high], None where predictions do not differ; ``spread``, the
+        deviation of predictions over that of labels, for a slope on predictions that hardly differ means little;
+        ``bins`` with ``predicted``, ``true`` (means) and ``n``.
     """
-    slope = float(np.polyfit(prediction, truth, 1)[0]) if prediction.std() > 1e-9 else float("nan")
+    units = np.arange(len(truth)) if groups is None else groups
+    found = bootstrap(lambda rows: {"slope": _slope(prediction[rows], truth[rows])}, units, seed=seed, rounds=300)
     parts = [part for part in np.array_split(np.argsort(prediction, kind="stable"), bins) if len(part)]
     rows = [{"predicted": float(prediction[p].mean()), "true": float(truth[p].mean()), "n": len(p)} for p in parts]
-    return {"slope": slope, "bins": rows}
+    slope = found["slope"].to_list()
+    spread = float(prediction.std() / truth.std()) if truth.std() > 0 else 0.0
+    return {"slope": slope[0], "slope_interval": slope, "spread": spread, "bins": rows}
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
+    away = x - x.mean()
+    total = float(away @ away)
+    return float(away @ y) / total if total > 1e-18 * len(x) else float("nan")

@@ -36,6 +36,8 @@ class Outcome:
         Spearman of the model minus that of the best predictor that hears nothing.
     rival : str
         That predictor.
+    test_groups : int
+        Groups that judge.
     """
 
     split: Split
@@ -45,6 +47,7 @@ class Outcome:
     rival: str
     calibration: Mapping[str, Any]
     points: tuple[np.ndarray, np.ndarray]
+    test_groups: int
 
 
 def train_regression(
@@ -247,14 +250,15 @@ def judge(
         deaf.append("genre mean")
     rival = max(deaf or ["constant"], key=lambda name: spearman(said[name], y[t]))
     truth = y[t]
+    genres = None if strata is None else np.unique(strata[t], return_inverse=True)[1]
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         found: dict[str, float] = {}
         for name, prediction in said.items():
             found[f"{name}/spearman"] = spearman(prediction[rows], truth[rows])
             found[f"{name}/mae"] = mae(prediction[rows], truth[rows])
-            if strata is not None:
-                found[f"{name}/within genre"] = within(prediction[rows], truth[rows], strata[t][rows])
+            if genres is not None:
+                found[f"{name}/within genre"] = within(prediction[rows], truth[rows], genres[rows])
         found["gain/gain"] = found["model/spearman"] - found[f"{rival}/spearman"]
         return found
 
@@ -263,7 +267,8 @@ def judge(
         name, _, word = key.partition("/")
         table.setdefault(name, {})[word] = figure
     gain = table.pop("gain")["gain"]
-    return Outcome(split, model, table, gain, rival, calibration(said["model"], truth), (said["model"], truth))
+    slope = calibration(said["model"], truth, groups=groups[t], seed=seed)
+    return Outcome(split, model, table, gain, rival, slope, (said["model"], truth), len(set(groups[t].tolist())))
 
 
 def _numbers(data: Data) -> np.ndarray | None:
