@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +20,29 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     pairs: Annotated[Path | None, typer.Option("--pairs", help="CSV of choices: a_path, b_path, winner.")] = None,
     audio: Annotated[Path | None, typer.Option("--audio", help="Folder of songs, for a best-of-N curve.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Embeddings of a set; of the pairs' songs.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Embeddings of a set; of the pairs' songs; of a curve's, with --judge."),
+    ] = None,
     reference: Annotated[
         Path | None, typer.Option("--reference", help="Embeddings of the set to compare with.")
+    ] = None,
+    components: Annotated[
+        int | None, typer.Option("--components", help="Compare along so many principal components of --reference.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="Columns whose equal values are no two witnesses, with commas: rater, prompt (of --pairs), artist_id "
+            "(of --data).",
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--within", help="Column of --data whose songs compete for best of N; folder: those of one folder."
+        ),
     ] = None,
     classifier: Annotated[
         Path | None, typer.Option("--classifier", help="A trained classifier, judged on --data.")
@@ -37,18 +58,20 @@ def evaluate(
     jobs: Jobs = 2,
     json_: Json = False,
 ) -> None:
-    """Judge a judge: --pairs; --audio with --judge; --data, with --reference or --classifier."""
+    """Judge a judge: --pairs; --audio or --data with --judge; a set: --data, with --reference or --classifier."""
     from optimizer.errors import UsageError
 
     given = (encoder, head, window, scorer_device, scorer_dtype)
     if pairs is not None:
-        result = _pairs(pairs, data, scorer, given, jobs)
-    elif audio is not None:
+        result = _pairs(pairs, data, scorer, given, group, jobs)
+    elif audio is not None or (data is not None and judge is not None):
         if judge is None:
             raise UsageError("--audio needs --judge SCORER, in whose ears the picks of --scorer are judged.")
-        result = _curve(audio, scorer, judge, given, jobs)
+        result = _curve(audio, data, scorer, judge, given, within, group, jobs)
     elif data is not None:
-        result = _set(data, reference, classifier, target)
+        if group is not None or within is not None:
+            raise UsageError("--group and --within are for --pairs and for best of N, which needs --judge.")
+        result = _set(data, reference, classifier, target, components)
     else:
         raise UsageError("there is nothing to evaluate.", next_step="Give --pairs FILE, --audio DIR or --data DIR.")
     if json_:
@@ -57,78 +80,96 @@ def evaluate(
         _show(result)
 
 
-def _pairs(pairs: Path, data: Path | None, scorer: str | None, given: tuple[Any, ...], jobs: int) -> dict[str, Any]:
+def _pairs(
+    pairs: Path, data: Path | None, scorer: str | None, given: tuple[Any, ...], group: str | None, jobs: int
+) -> dict[str, Any]:
     import numpy as np
 
     from optimizer.errors import UsageError
     from optimizer.scoring.batch import score_files
-    from optimizer.training.corpus import read_frame
-    from optimizer.training.evaluate import agreement, scores_of
-    from optimizer.training.pairwise import WINNERS, read_pairs
+    from optimizer.training.agreement import agreement
+    from optimizer.training.choices import read_choices
+    from optimizer.training.data import read_data
+    from optimizer.training.evaluate import scores_of
 
-    frame = read_frame(pairs)
-    if data is not None:
-        from optimizer.training.data import read_data
-
-        found = read_data(data)
-        read = read_pairs(pairs, found)
-        files = list(found.column("path"))
-        a, b, share, lost = read.a, read.b, read.share, read.lost
-        system = found.column("system") if "system" in found.table.columns else None
-        systems = None if system is None else [str(s) for s in system[a]]
-    else:
-        if not {"a_path", "b_path", "winner"} <= set(frame.columns):
-            raise UsageError(
-                f"{pairs} names no files (a_path, b_path, winner).",
-                next_step="For the votes of a run: optimize embed RUN --out DIR, then --data DIR.",
-            )
-        bad = set(frame["winner"].astype(str).str.lower()) - set(WINNERS)
-        if bad:
-            raise UsageError(f"{pairs}: winner {sorted(bad)[0]!r} must be a, b or tie.")
-        names = [[str((pairs.parent / str(name)).absolute()) for name in frame[f"{side}_path"]] for side in "ab"]
-        files = list(dict.fromkeys(names[0] + names[1]))
-        place = {name: row for row, name in enumerate(files)}
-        a, b = (np.array([place[name] for name in side]) for side in names)
-        share = frame["winner"].astype(str).str.lower().map(WINNERS).to_numpy(dtype=float)
-        lost = 0
-        systems = [str(name) for name in frame["system"]] if "system" in frame else None
+    choices = read_choices(pairs, None if data is None else read_data(data), _names(group))
     spec = spec_of(scorer, *given)
     with heard() as store:
-        scores, failed = scores_of(score_files(files, spec, store, jobs=jobs, on_progress=progress()))
-    good = np.isfinite(scores[a]) & np.isfinite(scores[b])
-    if not good.any():
+        scores, failed = scores_of(score_files(choices.files, spec, store, jobs=jobs, on_progress=progress()))
+    kept = choices.select(np.isfinite(scores[choices.a]) & np.isfinite(scores[choices.b]))
+    if not len(kept.a):
         raise UsageError("not one pair could be scored.", next_step=next(iter(failed.values()), None))
-    kept = None if systems is None else [name for name, ok in zip(systems, good, strict=True) if ok]
-    result = agreement(scores[a[good]], scores[b[good]], share[good], kept)
-    return {"kind": "pairs", "scorer": spec.text, **result, "lost": lost + int((~good).sum())}
+    result = agreement(
+        scores[kept.a], scores[kept.b], kept.share, kept.a, kept.b, systems=kept.systems, clusters=kept.clusters
+    )
+    return {"kind": "pairs", "scorer": spec.text, **result, "lost": kept.lost}
 
 
-def _curve(audio: Path, scorer: str | None, judge: str, given: tuple[Any, ...], jobs: int) -> dict[str, Any]:
+def _curve(
+    audio: Path | None,
+    data: Path | None,
+    scorer: str | None,
+    judge: str,
+    given: tuple[Any, ...],
+    within: str | None,
+    group: str | None,
+    jobs: int,
+) -> dict[str, Any]:
     import numpy as np
 
     from optimizer.errors import UsageError
-    from optimizer.scoring.batch import score_files
+    from optimizer.scoring.batch import audio_files, score_files
+    from optimizer.training.data import read_data
     from optimizer.training.evaluate import best_of, scores_of
 
+    found = None
+    if audio is not None:
+        files = [str(path) for path in audio_files([audio])]
+        if within not in (None, "folder") or group is not None:
+            raise UsageError(
+                f"{audio} has folders, not columns: --within may be folder, and there is no --group.",
+                next_step="For a table: optimize embed CORPUS --out DIR, then --data DIR.",
+            )
+    else:
+        assert data is not None
+        found = read_data(data)
+        files = [str(path) for path in found.column("path")]
+        # Genres differ in what a judge gives them at all: the best of N over genres picks genres, not songs.
+        within = within or ("genre" if "genre" in found.table.columns else None)
     specs = [spec_of(scorer, *given), spec_of(judge, given[0], None, *given[2:])]
     with heard() as store:
         picker, jury = (
-            scores_of(score_files([audio], spec, store, jobs=jobs, on_progress=progress()))[0] for spec in specs
+            scores_of(score_files(files, spec, store, jobs=jobs, on_progress=progress()))[0] for spec in specs
         )
     good = np.isfinite(picker) & np.isfinite(jury)
     if good.sum() < 2:
-        raise UsageError(f"{audio} holds {int(good.sum())} songs that both can judge; two or more are needed.")
-    curve = best_of(picker[good], jury[good])
+        raise UsageError(f"{audio or data} holds {int(good.sum())} songs that both can judge; two or more are needed.")
+
+    def column(name: str | None) -> np.ndarray | None:
+        if name is None:
+            return None
+        if name == "folder" or found is None:
+            return np.asarray([str(Path(file).parent) for file, ok in zip(files, good, strict=True) if ok])
+        return np.asarray(found.column(name).astype(str)[good])
+
     return {
         "kind": "best-of",
         "scorer": specs[0].text,
         "judge": specs[1].text,
         "songs": int(good.sum()),
-        "curve": curve,
+        "within": within,
+        "group": group,
+        "curve": best_of(picker[good], jury[good], pools=column(within), groups=column(group)),
     }
 
 
-def _set(data: Path, reference: Path | None, classifier: Path | None, target: str) -> dict[str, Any]:
+def _names(group: str | None) -> list[str] | None:
+    return None if group is None else [name.strip() for name in group.split(",") if name.strip()]
+
+
+def _set(
+    data: Path, reference: Path | None, classifier: Path | None, target: str, components: int | None
+) -> dict[str, Any]:
     from optimizer.errors import UsageError
     from optimizer.training.data import read_data
 
@@ -137,14 +178,15 @@ def _set(data: Path, reference: Path | None, classifier: Path | None, target: st
         from optimizer.training.classify import judge_folder, open_classifier
 
         return {"kind": "classifier", **judge_folder(open_classifier(classifier), found, target)}
-    from optimizer.training.evaluate import set_figures
+    from optimizer.training.sets import set_figures
 
     other = None if reference is None else read_data(reference)
     if other is not None and other.info.get("key") != found.info.get("key"):
         raise UsageError(
             f"{data} is of {found.info.get('key')}, {reference} of {other.info.get('key')}: not one space."
         )
-    return {"kind": "set", **set_figures(found.vectors, None if other is None else other.vectors)}
+    vectors = None if other is None else other.vectors
+    return {"kind": "set", **set_figures(found.vectors, vectors, components=components)}
 
 
 def _show(result: dict[str, Any]) -> None:
@@ -153,22 +195,45 @@ def _show(result: dict[str, Any]) -> None:
         return f"{value} [{low}, {high}]"
 
     if result["kind"] == "best-of":
-        print(f"{result['songs']} songs; the best of N by {result['scorer']}, as {result['judge']} judges it")
-        rows = [[row["n"], spell(row["judge"]), number(row["oracle"], 3)] for row in result["curve"]]
-        print_table(["N", "judge's mean", "had the judge picked"], rows, right=(0, 1, 2))
+        where = f"songs compete within one {result['within']}" if result["within"] else "all songs compete"
+        print(f"{result['songs']} songs; the best of N by {result['scorer']}, as {result['judge']} judges it; {where}")
+        rows = [
+            [row["n"], spell(row["judge"]), spell(row["gain"]), number(row["oracle"], 3), row["pools"]]
+            for row in result["curve"]
+        ]
+        headings = ["N", "judge's mean", "gain over one song", "had the judge picked", "pools"]
+        print_table(headings, rows, right=(0, 1, 2, 3, 4))
         return
     if result["kind"] == "pairs":
-        rows = [["all", spell(result["accuracy"]), result["pairs"] - result["ties"]]]
-        rows += [[name, spell(one["accuracy"]), one["pairs"]] for name, one in result.get("systems", {}).items()]
-        print_table(["system", f"agreement of {result['scorer']}", "pairs"], rows, right=(2,))
-        print(
-            f"\n{result['ties']} ties of people left out, {result['even']} pairs scored equal, {result['lost']} lost."
-        )
+        _show_pairs(result, spell)
         return
     if result["kind"] == "classifier":
         print(f"accuracy {spell(result['accuracy'])} on {result['songs']} songs; {result['unknown']} of other classes")
         rows = [[name, *row] for name, row in zip(result["classes"], result["confusion"], strict=True)]
         print_table(["true", *result["classes"]], rows)
         return
-    rows = [[name, spell(figure)] for name, figure in result.items() if isinstance(figure, list)]
+    rows = [[name, spell(figure)] for name, figure in result.items() if name != "warnings" and isinstance(figure, list)]
     print_table(["figure", f"{result['songs']} songs"], rows, right=(1,))
+    for line in result.get("warnings", []):
+        print(f"\nBeware: {line}")
+
+
+def _show_pairs(result: dict[str, Any], spell: Callable[[list[float | None]], str]) -> None:
+    rows = [["all", spell(result["accuracy"]), result["decided"], "", ""]]
+    named = [*result.get("systems", {}).items()]
+    # Matchups of two systems say no more than the two systems do.
+    if len(named) > 2:
+        named += [(" / ".join(one["systems"]), one) for one in result["matchups"]]
+    for name, one in named:
+        rates = [spell(one[word]) for word in ("win_rate", "scorer_win_rate")]
+        rows.append([name, spell(one["accuracy"]), one["decided"], *rates])
+    headings = ["system", f"agreement of {result['scorer']}", "decided pairs", "people's wins", "scorer's wins"]
+    if not named:
+        headings, rows = headings[:3], [row[:3] for row in rows]
+    print_table(headings, rows, right=(1, 2, 3, 4))
+    shared = [f"{result['songs']} songs", *(f"{count} of {name}" for name, count in result["clusters"].items())]
+    print(
+        f"\nPairs that share one of {', '.join(shared)} are taken for dependent. {result['ties']} ties of people take "
+        f"no part in agreement and are half a win; {result['even']} decided pairs scored equal are half right; "
+        f"{result['lost']} pairs lost."
+    )

@@ -1,101 +1,138 @@
-"""What a judge is worth: against people's choices, as a filter of N takes, and sets against sets."""
+"""What a scorer buys as a filter: how good the best of N songs by one scorer is in the ears of another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from optimizer.errors import UsageError
-from optimizer.selection import mean_distance, vendi
-from optimizer.training.metrics import bootstrap
-from optimizer.training.pairwise import accuracy
+from optimizer.training.metrics import Figure
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
-def agreement(
-    a: np.ndarray, b: np.ndarray, share: np.ndarray, systems: Sequence[str] | None = None, *, seed: int = 0
-) -> dict[str, Any]:
-    """Hold a scorer against human A/B choices.
-
-    Parameters
-    ----------
-    a, b : float arrays [shape=(n,)]
-        Scores of both songs.
-    share : float array [shape=(n,)]
-        1 where people chose a, 0 where b, 0.5 for a tie.
-    systems : sequence of str, optional
-        What made each pair's songs, for figures by system.
-    seed : int
-
-    Returns
-    -------
-    dict
-        ``accuracy`` [value, low, high] over decided pairs (equal scores count half), ``pairs``, ``ties`` (of people),
-        ``even`` (equal scores), ``systems``.
-    """
-    gap = a - b
-    decided = np.flatnonzero(share != 0.5)
-    if not len(decided):
-        raise UsageError("every pair is a tie; there is no choice to agree with.")
-
-    def of(rows: np.ndarray) -> list[float | None]:
-        found = bootstrap(lambda r: {"x": accuracy(gap[rows[r]], share[rows[r]])}, np.arange(len(rows)), seed=seed)
-        return found["x"].to_list()
-
-    result: dict[str, Any] = {
-        "accuracy": of(decided),
-        "pairs": len(share),
-        "ties": int((share == 0.5).sum()),
-        "even": int((gap[decided] == 0).sum()),
-    }
-    if systems is not None:
-        names = np.asarray(systems, dtype=str)
-        result["systems"] = {
-            name: {"accuracy": of(rows), "pairs": len(rows)}
-            for name in sorted(set(names[decided]))
-            if len(rows := decided[names[decided] == name])
-        }
-    return result
-
-
 def best_of(
-    picker: np.ndarray, judge: np.ndarray, *, sizes: Sequence[int] = SIZES, seed: int = 0
+    picker: np.ndarray,
+    judge: np.ndarray,
+    *,
+    pools: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    sizes: Sequence[int] = SIZES,
 ) -> list[dict[str, Any]]:
     """Say how good the best of N songs by one scorer is in the ears of another.
 
-    The mean over all draws of N songs without repeats is worked out exactly: of n songs in the picker's order the
-    k-th best is the pick with probability C(n - k, N - 1) / C(n, N).
+    The mean over all draws of N songs of a pool without repeats is worked out exactly: of n songs in the picker's order
+    the k-th best is the pick with probability C(n - k, N - 1) / C(n, N). Songs that the picker scores the same share
+    their chances. Pools weigh the same whatever their size; one with fewer than N songs takes no part in that N, which
+    is why the gain is over one song of the pools that do.
+
+    Intervals come from the jackknife, one song left out at a time within its pool, or one group; with Student's t for
+    as many degrees of freedom as the spread of what is left out allows, since of many songs few are ever picked.
+    `benchmarks/evaluation.py best-of` measures their coverage.
 
     Parameters
     ----------
     picker, judge : float arrays [shape=(n,)]
+    pools : array [shape=(n,)], optional
+        Which songs compete with each other: those of a genre or a prompt; without it all do.
+    groups : array [shape=(n,)], optional
+        Songs that are no two witnesses (an artist's, a prompt's).
     sizes : sequence of int
-        N; those above n are left out.
-    seed : int
+        N; those above the largest pool are left out.
 
     Returns
     -------
     list of dict
-        ``n``, ``judge`` [mean, low, high] (bootstrap over songs), ``oracle`` (had the judge picked).
+        ``n``, ``pools``, ``judge`` [mean, low, high], ``gain`` over one song likewise, ``oracle`` (the mean had the
+        judge picked). Without ends where a song less would leave too few to draw N from.
     """
-    sizes = [size for size in sizes if size <= len(judge)]
+    names = np.zeros(len(judge), dtype=int) if pools is None else np.unique(pools, return_inverse=True)[1]
+    members = [np.flatnonzero(names == name) for name in range(int(names.max()) + 1)]
+    found = []
+    for size in sizes:
+        able = [rows for rows in members if len(rows) >= size]
+        if not able:
+            continue
+        value, single = (np.mean([_pick(picker, judge, rows, n) for rows in able]) for n in (size, 1))
+        if groups is None:
+            without, scale = _less_a_song(picker, judge, able, size)
+        else:
+            without, scale = _less_a_group(picker, judge, able, np.asarray(groups), size)
+        oracle = float(np.mean([_pick(judge, judge, rows, size) for rows in able]))
+        figures = (_jackknife(float(value), without[0], scale), _jackknife(float(value - single), without[1], scale))
+        mean, gain = (figure.to_list() for figure in figures)
+        found.append({"n": size, "pools": len(able), "judge": mean, "gain": gain, "oracle": oracle})
+    return found
 
-    def means(rows: np.ndarray) -> dict[str, float]:
-        found = {}
-        for word, by in (("judge", picker), ("oracle", judge)):
-            order = rows[np.argsort(-by[rows], kind="stable")]
-            for size in sizes:
-                found[f"{word} {size}"] = float(_pick_chances(len(rows), size) @ judge[order])
-        return found
 
-    figures = bootstrap(means, np.arange(len(judge)), seed=seed, rounds=300)
-    return [
-        {"n": size, "judge": figures[f"judge {size}"].to_list(), "oracle": figures[f"oracle {size}"].value}
-        for size in sizes
-    ]
+def _pick(picker: np.ndarray, judge: np.ndarray, rows: np.ndarray, size: int) -> float:
+    said, starts, ends = _in_order(picker[rows], judge[rows])
+    return float(_pick_chances(len(rows), size) @ _level(said, starts, ends))
+
+
+def _in_order(picker: np.ndarray, judge: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the judge's words in the picker's order, and for each where the songs of its score begin and end."""
+    order = np.argsort(-picker, kind="stable")
+    rising = -picker[order]
+    return judge[order], np.searchsorted(rising, rising, "left"), np.searchsorted(rising, rising, "right")
+
+
+def _level(said: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Give songs that the picker cannot tell apart the mean of what the judge says of them."""
+    total = np.concatenate([[0.0], np.cumsum(said)])
+    return np.where(ends - starts == 1, said, (total[ends] - total[starts]) / (ends - starts))
+
+
+def _less_a_song(
+    picker: np.ndarray, judge: np.ndarray, able: Sequence[np.ndarray], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the mean and the gain become for each song left out, less their mean over the pool, and a scale."""
+    parts, scales = [], []
+    for rows in able:
+        n = len(rows)
+        if n <= size:
+            return np.full((2, 1), np.nan), np.ones(1)
+        said, starts, ends = _in_order(picker[rows], judge[rows])
+        level, chances = _level(said, starts, ends), _pick_chances(n - 1, size)
+        # Without a song those of a better score keep their rank, its equals are one fewer, the rest move up by one.
+        better = np.concatenate([[0.0], np.cumsum(chances * level[:-1])])[starts]
+        worse = np.append(np.cumsum((chances * level[1:])[::-1])[::-1], 0.0)[ends - 1]
+        reach = np.concatenate([[0.0], np.cumsum(chances)])
+        others = (level * (ends - starts) - said) / np.maximum(ends - starts - 1, 1)
+        left = better + (reach[ends - 1] - reach[starts]) * others + worse
+        both = np.stack([left, left - (said.sum() - said) / (n - 1)]) / len(able)
+        parts.append(both - both.mean(axis=1, keepdims=True))
+        scales.append(np.full(n, (n - 1) / n))
+    return np.concatenate(parts, axis=1), np.concatenate(scales)
+
+
+def _less_a_group(
+    picker: np.ndarray, judge: np.ndarray, able: Sequence[np.ndarray], groups: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    names = np.unique(np.concatenate([groups[rows] for rows in able]))
+    left = np.full((2, len(names)), np.nan)
+    for column, name in enumerate(names):
+        kept = [rows[groups[rows] != name] for rows in able]
+        # A group may be a whole pool; a pool that is merely too small without it cannot be left out for it.
+        kept = [rows for rows in kept if len(rows)]
+        if kept and all(len(rows) >= size for rows in kept):
+            value, single = (np.mean([_pick(picker, judge, rows, n) for rows in kept]) for n in (size, 1))
+            left[:, column] = value, value - single
+    return left - left.mean(axis=1, keepdims=True), np.full(len(names), (len(names) - 1) / len(names))
+
+
+def _jackknife(value: float, off: np.ndarray, scale: np.ndarray) -> Figure:
+    from scipy import stats
+
+    parts = scale * off**2
+    total = float(parts.sum())
+    if len(off) < 2 or not np.isfinite(total):
+        return Figure(value, float("nan"), float("nan"))
+    # Satterthwaite's: of normal numbers a third of their count is what this ratio comes to.
+    freedom = 3 * total**2 / float(parts @ parts) - 1 if total > 0 else 1.0
+    half = float(stats.t.ppf(0.975, min(max(freedom, 1.0), len(off) - 1))) * float(np.sqrt(total))
+    return Figure(value, value - half, value + half)
 
 
 def _pick_chances(n: int, size: int) -> np.ndarray:
@@ -113,94 +150,8 @@ def _pick_chances(n: int, size: int) -> np.ndarray:
     return chances
 
 
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Fréchet distance of two sets' Gaussians, covariances shrunk after Ledoit and Wolf.
-
-    Parameters
-    ----------
-    a, b : float arrays [shape=(n, d)], [shape=(m, d)]
-        Fewer songs than dimensions leave a covariance singular; shrinking it towards a multiple of the identity
-        keeps the distance defined, and the same for both sets.
-
-    References
-    ----------
-    .. [1] Kilgour et al., "Fréchet Audio Distance", Interspeech 2019.
-    .. [2] Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004.
-    """
-    gap = a.mean(axis=0) - b.mean(axis=0)
-    first, second = _shrunk(a), _shrunk(b)
-    values, vectors = np.linalg.eigh(first)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    # The trace of the root of the product, through a symmetric matrix with the same eigenvalues.
-    product = np.linalg.eigvalsh(root @ second @ root)
-    cross = float(np.sqrt(np.maximum(product, 0.0)).sum())
-    return max(0.0, float(gap @ gap + np.trace(first) + np.trace(second) - 2 * cross))
-
-
-def _shrunk(x: np.ndarray) -> np.ndarray:
-    n, d = x.shape
-    z = np.asarray(x, dtype=np.float64) - x.mean(axis=0)
-    sample = z.T @ z / n
-    level = float(np.trace(sample)) / d
-    spread = float(((sample - level * np.eye(d)) ** 2).sum())
-    noise = (float((np.einsum("ij,ij->i", z, z) ** 2).sum()) / n - float((sample**2).sum())) / n
-    share = min(1.0, max(0.0, noise / spread)) if spread > 0 else 0.0
-    return np.asarray((1 - share) * sample + share * level * np.eye(d))
-
-
-def set_figures(
-    x: np.ndarray, reference: np.ndarray | None = None, *, seed: int = 0, rounds: int = 100
-) -> dict[str, Any]:
-    """Say how varied a set is, and how far from a reference.
-
-    Intervals come from subsets of four fifths of the songs, without repeats: a song drawn twice would pass for a
-    lack of variety.
-
-    Parameters
-    ----------
-    x : float array [shape=(n, d)]
-    reference : float array [shape=(m, d)], optional
-    seed, rounds : int
-
-    Returns
-    -------
-    dict
-        ``songs``, ``vendi`` and ``mean_distance`` [value, low, high] of embeddings standardised by the reference (by
-        the set itself where there is none), ``frechet`` of embeddings scaled likewise.
-    """
-    if len(x) < 2 or (reference is not None and len(reference) < 2):
-        raise UsageError("a set needs two songs or more.")
-    base = x if reference is None else reference
-    centre, scale = base.mean(axis=0), base.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    z = (np.asarray(x, dtype=np.float64) - centre) / scale
-    other = None if reference is None else (np.asarray(reference, dtype=np.float64) - centre) / scale
-    lengths = np.linalg.norm(z, axis=1, keepdims=True)
-    unit = z / np.maximum(lengths, 1e-12)
-
-    def figures(rows: np.ndarray, distance: bool) -> dict[str, float]:
-        found = {"vendi": vendi(unit[rows]), "mean_distance": mean_distance(unit[rows])}
-        if other is not None and distance:
-            found["frechet"] = frechet(z[rows], other)
-        return found
-
-    rng = np.random.default_rng(seed)
-    whole = figures(np.arange(len(x)), True)
-    size = max(2, int(0.8 * len(x)))
-    # The distance costs three eigenproblems of the embedding's width; fewer subsets do for it.
-    drawn = [
-        figures(rng.choice(len(x), size, replace=False), number < max(rounds // 5, 10)) for number in range(rounds)
-    ]
-    result: dict[str, Any] = {"songs": len(x)}
-    for name, value in whole.items():
-        numbers = np.array([found[name] for found in drawn if name in found])
-        # A part's figure is off by its size; its spread, scaled to the whole, is what the interval needs.
-        half = 1.96 * float(numbers.std()) * np.sqrt(size / max(len(x) - size, 1)) if len(x) > 2 else 0.0
-        result[name] = [value, value - half, value + half]
-    return result
-
-
-def scores_of(scores: Sequence[Any]) -> tuple[np.ndarray, Mapping[str, str]]:
+def scores_of(scores: Iterable[Any]) -> tuple[np.ndarray, Mapping[str, str]]:
     """Return scores [shape=(n,)] with nan where there is none, and the reasons by path."""
-    values = np.array([float("nan") if one.score is None else float(one.score) for one in scores])
-    return values, {one.path: str(one.error) for one in scores if one.error}
+    every = list(scores)
+    values = np.array([float("nan") if one.score is None else float(one.score) for one in every])
+    return values, {one.path: str(one.error) for one in every if one.error}
