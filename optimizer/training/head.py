@@ -17,6 +17,8 @@ from optimizer.training.network import Checkpoints, Recipe, Tensors, fit_key, fo
 if TYPE_CHECKING:
     import torch
 
+    from optimizer.training.perceptron import Perceptron
+
 RECIPES = ("published", "robust")
 PUBLISHED = Recipe()
 ROBUST = Recipe(hidden=(128, 64), batch=128)
@@ -183,8 +185,9 @@ def _published(
 
     labels = torch.from_numpy(np.asarray(y, dtype=np.float32))
 
-    def loss(network: torch.nn.Module, data: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.mse_loss(network(data[rows])[:, 0], labels[rows])
+    def loss(network: Perceptron, data: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        # `index_select` takes a quarter of the time of an index in brackets.
+        return torch.nn.functional.mse_loss(network(data.index_select(0, rows))[:, 0], labels.index_select(0, rows))
 
     done = train(
         x,
@@ -224,8 +227,8 @@ def _robust(
     kinds = torch.from_numpy(np.asarray(code, dtype=np.int64))
     functional = torch.nn.functional
 
-    def loss(network: torch.nn.Module, data: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        out, true, kind = network(data[rows])[:, 0], labels[rows], kinds[rows]
+    def loss(network: Perceptron, data: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        out, true, kind = network(data.index_select(0, rows))[:, 0], labels[rows], kinds[rows]
         # RankNet over all pairs of the batch that lie in one genre.
         better = (true[:, None] > true[None]) & (kind[:, None] == kind[None])
         ranking = functional.softplus(-(out[:, None] - out[None])[better])

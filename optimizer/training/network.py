@@ -24,6 +24,9 @@ Tensors = dict[str, np.ndarray]
 CHECKPOINT_SECONDS = 5.0
 """How often a training in progress is written down; each is a few megabytes."""
 
+FORMAT = 2
+"""Of a checkpoint; one of another release is not gone on with, for its numbers would come out otherwise."""
+
 PUBLISHED_HIDDEN = (512, 256, 128)
 PUBLISHED_DROPOUT = 0.3
 
@@ -103,7 +106,7 @@ class Checkpoints:
             return None
         with suppress(Exception):
             found: dict[str, Any] = torch.load(path, weights_only=True)
-            return found
+            return found if found.get("format") == FORMAT else None
         return None
 
     def save(self, key: str, state: Mapping[str, Any]) -> None:
@@ -113,7 +116,7 @@ class Checkpoints:
         path = self.path(key)
         if path is not None:
             stream = io.BytesIO()
-            torch.save(dict(state), stream)
+            torch.save({"format": FORMAT, **state}, stream)
             write_atomic(path, stream.getvalue())
 
 
@@ -129,27 +132,12 @@ def fit_key(*parts: Any) -> str:
     return digest.hexdigest()[:24]
 
 
-def build(inputs: int, outputs: int, recipe: Recipe) -> torch.nn.Sequential:
-    """Build linear, batch norm, ReLU, dropout and so on, a linear layer last: the published head's order."""
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    width = inputs
-    for size in recipe.hidden:
-        layers += [nn.Linear(width, size)]
-        # Where there is no norm an identity keeps the numbering.
-        layers += [nn.BatchNorm1d(size) if recipe.norm == "batch" else nn.Identity()]
-        layers += [nn.ReLU(), nn.Dropout(recipe.dropout)]
-        width = size
-    return nn.Sequential(*layers, nn.Linear(width, outputs))
-
-
 def train(
     x: np.ndarray,
     *,
     outputs: int,
     rows: int,
-    loss: Callable[[torch.nn.Module, torch.Tensor, torch.Tensor], torch.Tensor],
+    loss: Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor],
     validate: Callable[[Callable[[np.ndarray], np.ndarray]], float],
     recipe: Recipe,
     seed: int,
@@ -166,7 +154,7 @@ def train(
     rows : int
         Things that are shuffled and batched: songs, or pairs.
     loss : callable
-        (network, x, numbers of a batch of rows) -> scalar.
+        (`Perceptron`, x, numbers of a batch of rows) -> scalar.
     validate : callable
         Given a function from arrays [shape=(m, d)] to outputs [shape=(m, outputs)], a figure; smaller is better.
     recipe, seed
@@ -184,53 +172,54 @@ def train(
     """
     import torch
 
+    from optimizer.training.perceptron import Perceptron
+
     kept = checkpoints.load(key)
     if kept is not None and kept["done"]:
         return Fit({name: t.numpy() for name, t in kept["best_state"].items()}, kept["epoch"], kept["best"])
     data = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-    with torch.random.fork_rng(devices=[]), _one_thread():
-        torch.manual_seed(seed)
-        network = build(x.shape[1], outputs, recipe)
-        adam = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+    # A generator of its own: trainings side by side do not draw from each other's numbers.
+    generator = torch.Generator().manual_seed(seed)
+    with _one_thread():
+        network = Perceptron(x.shape[1], outputs, recipe, generator)
+        adam = torch.optim.AdamW([network.flat], lr=recipe.rate, weight_decay=recipe.decay, fused=True)
         state: dict[str, Any] = {"epoch": 0, "best": math.inf, "best_state": {}, "since": 0, "done": False}
         if kept is not None:
             state = kept
-            network.load_state_dict(kept["network"])
+            network.load(kept["network"])
             adam.load_state_dict(kept["adam"])
-            torch.set_rng_state(kept["rng"])
+            generator.set_state(kept["rng"])
         saved = time.monotonic()
 
         def predict(part: np.ndarray) -> np.ndarray:
             with torch.inference_mode():
-                return network(torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))).numpy()  # type: ignore[no-any-return]
+                return network.predict(torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))).numpy()
 
         while state["epoch"] < recipe.epochs and state["since"] < recipe.patience:
             rate = recipe.rate * 0.5 * (1 + math.cos(math.pi * state["epoch"] / recipe.epochs))
             for group in adam.param_groups:
                 group["lr"] = rate
-            network.train()
-            order = torch.randperm(rows)
+            order = torch.randperm(rows, generator=generator)
             for start in range(0, rows, recipe.batch):
                 batch = order[start : start + recipe.batch]
                 # A batch norm has no variance over a single song.
                 if len(batch) == 1 and start > 0:
                     continue
-                adam.zero_grad(set_to_none=True)
+                network.forget()
                 value = loss(network, data, batch)
                 value.backward()  # type: ignore[no-untyped-call]
                 adam.step()
-            network.eval()
             figure = float(validate(predict))
             state["epoch"] += 1
             if figure < state["best"] or not state["best_state"]:
                 state["best"], state["since"] = figure, 0
-                state["best_state"] = {name: t.detach().clone() for name, t in network.state_dict().items()}
+                state["best_state"] = network.state()
             else:
                 state["since"] += 1
             if on_epoch is not None:
                 on_epoch(state["epoch"], recipe.epochs)
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                live = {"network": network.state_dict(), "adam": adam.state_dict(), "rng": torch.get_rng_state()}
+                live = {"network": network.state(), "adam": adam.state_dict(), "rng": generator.get_state()}
                 checkpoints.save(key, {**state, **live})
                 saved = time.monotonic()
     best = state["best_state"]

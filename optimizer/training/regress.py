@@ -18,6 +18,7 @@ from optimizer.training.data import Data
 from optimizer.training.head import Model, OnEpoch, fit, fit_ridge
 from optimizer.training.metrics import Figure, bootstrap, calibration, mae, spearman, within
 from optimizer.training.network import Checkpoints
+from optimizer.training.parallel import side_by_side
 from optimizer.training.split import Split, grouped_split, random_split
 
 WORK = ".training"
@@ -144,9 +145,19 @@ def _one(
     splits = {"random": random_split(len(y), seed)}
     if group is not None:
         splits["grouped"] = grouped_split(groups, seed)
+    strata_of = dict.fromkeys(splits) if kinds is None else {kind: kinds[split.train] for kind, split in splits.items()}
+
+    def train(kind: str, tell: OnEpoch) -> Model:
+        a, v = splits[kind].train, splits[kind].validation
+        x = data.vectors
+        return fit(
+            recipe, x[a], y[a], x[v], y[v], strata=strata_of[kind], seed=seed, checkpoints=checkpoints,
+            on_epoch=tell, members=members,
+        )  # fmt: skip
+
+    models = side_by_side(list(splits), train, on_epoch)
     outcomes = {
-        kind: judge(data, y, split, groups, kinds, recipe, seed, checkpoints, on_epoch, members, rounds)
-        for kind, split in splits.items()
+        kind: judge(data, y, split, models[kind], groups, kinds, seed, rounds) for kind, split in splits.items()
     }
     kept = outcomes["grouped" if group is not None else "random"]
     document = card.document(
@@ -213,23 +224,15 @@ def judge(
     data: Data,
     y: np.ndarray,
     split: Split,
+    model: Model,
     groups: np.ndarray,
     strata: np.ndarray | None,
-    recipe: str,
     seed: int,
-    checkpoints: Checkpoints,
-    on_epoch: OnEpoch | None,
-    members: int,
     rounds: int,
 ) -> Outcome:
-    """Train under one split and hold the model against everything it has to beat, on the test part."""
+    """Hold what was trained under one split against everything it has to beat, on the test part."""
     a, v, t = split.train, split.validation, split.test
     x = data.vectors
-    kinds = None if strata is None else strata[a]
-    model = fit(
-        recipe, x[a], y[a], x[v], y[v], strata=kinds, seed=seed, checkpoints=checkpoints, on_epoch=on_epoch,
-        members=members,
-    )  # fmt: skip
     said = {
         "model": model.predict(x[t]),
         "ridge": fit_ridge(x[a], y[a], x[v], y[v]).predict(x[t]),
