@@ -57,6 +57,8 @@ def embed(
     options = {"window": window, "device": scorer_device, "dtype": scorer_dtype, "layers": chosen}
     space = work.open_space(encoder, options, jobs=jobs, batch=batch)
     info = work.embed(found, out, space, on_progress=eta())
+    for note in info.get("notes", []):
+        print(f"note: {note}", file=sys.stderr)
     if json_:
         print_json(info)
         return

@@ -143,17 +143,23 @@ def emotion_lines(emotion: Mapping[str, Any] | None) -> list[str]:
     """Write what an emotion corpus says of its raters and systems."""
     if not emotion:
         return []
-    lines = ["", "## Raters", ""]
-    rows = [[axis, *(f"{one[word]:.3f}" for word in ("ceiling", "reliability", "rater_error"))]
-            for axis, one in emotion["ceiling"].items()]  # fmt: skip
+    lines = ["", f"## {emotion['raters']} raters", ""]
+    words = ("ceiling", "reliability", "rater_error")
+    rows = [
+        [axis, *("-" if one[word] is None else f"{one[word]:.3f}" for word in words)]
+        for axis, one in emotion["ceiling"].items()
+    ]
     lines += table(["", "highest correlation possible", "reliability", "error of one rater"], rows)
     for title in ("system", "emotion"):
         lines += ["", f"## Intended and heard, by {title}", ""]
         rows = [
             [name, one["n"], f"{one['distance']:.2f}", *(f"{x:+.2f}" for x in one["bias"])]
-            for name, one in emotion["errors"][title].items()
+            for name, one in [*emotion["errors"][title].items(), ("all", emotion["errors"].get("overall"))]
+            if one
         ]
         lines += table([title, "clips", "distance", "valence off", "arousal off"], rows)
+    if emotion.get("notes"):
+        lines += ["", "## What does not fit together in the corpus", ""] + [f"- {note}" for note in emotion["notes"]]
     return lines
 
 

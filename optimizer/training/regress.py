@@ -109,7 +109,12 @@ def _emotion(data: Data, emotion: Mapping[str, Any], out: Path, cards: dict[str,
     """Write what ``emotion:NAME`` needs, and add the raters' part to the cards."""
     from optimizer.training.emotion import intent_errors
 
-    added = {"ceiling": emotion["ceiling"], "errors": intent_errors(data.table, emotion["references"])}
+    added = {
+        "raters": emotion["raters"],
+        "ceiling": emotion["ceiling"],
+        "errors": intent_errors(data.table, emotion["references"]),
+        "notes": data.info.get("notes", []),
+    }
     for target, document in cards.items():
         document["emotion"] = added
         write_atomic(out / target / "card.json", (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())

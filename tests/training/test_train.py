@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from optimizer.errors import UsageError
@@ -17,7 +16,6 @@ from optimizer.scoring.heads import open_head
 from optimizer.training import head, network
 from optimizer.training.baselines import group_mean, nearest_id
 from optimizer.training.data import read_data
-from optimizer.training.emotion import ceiling
 from optimizer.training.labels import published, within_group_rank
 from optimizer.training.metrics import bootstrap, spearman
 from optimizer.training.regress import train_regression
@@ -181,63 +179,3 @@ def test_intervals_over_groups_are_wider_than_over_songs():
     by_group, by_song = bootstrap(mean, group)["mean"], bootstrap(mean, np.arange(200))["mean"]
     assert by_group.high - by_group.low > 2 * (by_song.high - by_song.low)
     assert spearman(np.zeros(5), np.arange(5)) == 0.0
-
-
-def write_aimoclips(folder, write_audio, clips=24):
-    rng = np.random.default_rng(0)
-    intents = {"calm": (7.0, 2.0), "joy": (8.0, 8.0), "fear": (2.0, 8.0), "sad": (2.0, 2.0)}
-    pd.DataFrame(
-        {
-            "emotion": list(intents),
-            "valence": [v for v, _ in intents.values()],
-            "arousal": [a for _, a in intents.values()],
-        }
-    ).to_csv(folder / "emotion_intents_metadata.csv", index=False)
-    rows, ratings = [], []
-    for number in range(clips):
-        name = list(intents)[number % 4]
-        write_audio(folder / "audio" / f"clip{number}.wav", seconds=1.0, rate=22_050, seed=number)
-        rows.append({"clip_id": f"clip{number}", "system": "XY"[number % 2], "emotion": name})
-        bias = 0.0 if number % 2 else 1.0
-        for rater in range(6):
-            noise = rng.normal(0, 0.5, 2)
-            at = [float(np.clip(x + e + bias, 1, 9)) for x, e in zip(intents[name], noise, strict=True)]
-            ratings.append({"clip_id": f"clip{number}", "rater_id": rater, "valence": at[0], "arousal": at[1]})
-    pd.DataFrame(rows).to_csv(folder / "clips_metadata.csv", index=False)
-    pd.DataFrame(ratings).to_csv(folder / "ratings_metadata.csv", index=False)
-
-
-def test_emotion_from_ratings_to_scorer(tmp_path, write_audio):
-    from optimizer.training.corpus import read_corpus
-    from optimizer.training.embed import embed, open_space
-
-    (tmp_path / "clips").mkdir()
-    write_aimoclips(tmp_path / "clips", write_audio)
-    embed(read_corpus(tmp_path / "clips"), tmp_path / "data", open_space("acoustic", {}))
-    cards = train_regression(
-        read_data(tmp_path / "data"),
-        ["valence", "arousal"],
-        tmp_path / "emotion",
-        recipe="ridge",
-        rounds=20,
-    )
-    added = cards["valence"]["emotion"]
-    assert added["ceiling"]["valence"]["ceiling"] > 0.95
-    assert added["errors"]["system"]["X"]["distance"] > added["errors"]["system"]["Y"]["distance"] + 0.4
-    assert "Intended and heard, by emotion" in (tmp_path / "emotion" / "valence" / "card.md").read_text()
-    spec = prepare("emotion:Calm", {"head": str(tmp_path / "emotion")})
-    assert spec.identity["name"] == "emotion:calm"
-    (verdict,) = open_scorer(spec).score([tmp_path / "clips" / "audio" / "clip0.wav"])
-    distance = np.hypot(verdict["parts"]["valence"] - 7, verdict["parts"]["arousal"] - 2)
-    low, high = json.loads((tmp_path / "emotion" / "emotion.json").read_text())["scale"]
-    assert verdict["value"] == pytest.approx(10 * max(0, 1 - distance / (np.sqrt(2) * (high - low) / 2)))
-    with pytest.raises(UsageError, match=r"emotion 'clam' must be one of.*Did you mean 'calm'"):
-        prepare("emotion:clam", {"head": str(tmp_path / "emotion")})
-
-
-def test_the_ceiling_is_the_root_of_the_reliability():
-    rng = np.random.default_rng(1)
-    true = np.repeat(rng.standard_normal(400), 8)
-    ratings = pd.DataFrame({"clip": np.repeat(np.arange(400), 8), "v": true + rng.normal(0, 2, 3200)})
-    # Mean of 8 ratings: variance 1 of the clip against 4 / 8 of the raters.
-    assert ceiling(ratings, "clip", "v")["ceiling"] == pytest.approx(np.sqrt(1 / 1.5), abs=0.04)
