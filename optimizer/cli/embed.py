@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ def embed(
     json_: Json = False,
 ) -> None:
     """Turn a corpus into embeddings with a table; running again goes on where it was."""
-    from optimizer.errors import UsageError
+    from optimizer.errors import Interrupted, UsageError
     from optimizer.training import embed as work
     from optimizer.training.corpus import read_corpus
 
@@ -56,7 +57,10 @@ def embed(
     found = read_corpus(corpus, subset=subset)
     options = {"window": window, "device": scorer_device, "dtype": scorer_dtype, "layers": chosen}
     space = work.open_space(encoder, options, jobs=jobs, batch=batch)
-    info = work.embed(found, out, space, on_progress=eta())
+    try:
+        info = work.embed(found, out, space, on_progress=eta())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted.", next_step="What was heard is kept; the same command goes on.") from None
     for note in info.get("notes", []):
         print(f"note: {note}", file=sys.stderr)
     if json_:
@@ -67,17 +71,32 @@ def embed(
         print(f"Why: {out / work.FAILURES}")
 
 
+EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal to write over the last one."""
+
+
 def eta() -> Progress:
     """Return what shows progress with the time left on stderr, and every failure."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    said = -EVERY
 
     def show(done: int, total: int, left: float, reason: str | None) -> None:
+        nonlocal said
+        line = f"{done}/{total}, {spell(left)} left" if done < total else f"{done}/{total}"
         if reason:
-            print(f"{reason}", file=sys.stderr)
+            print(f"\r\033[K{reason}" if terminal else reason, file=sys.stderr)
         if terminal:
-            end = "\n" if done == total else ""
-            print(f"\r{done}/{total}, {left / 60:.1f} min left\033[K", end=end, file=sys.stderr, flush=True)
-        elif done == total or done % 100 == 0:
-            print(f"{done}/{total}, {left / 60:.1f} min left", file=sys.stderr, flush=True)
+            print(f"\r{line}\033[K", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        elif done == total or time.monotonic() - said >= EVERY:
+            said = time.monotonic()
+            print(line, file=sys.stderr, flush=True)
 
     return show
+
+
+def spell(seconds: float) -> str:
+    """Spell a time as one would say it: 40 s, 12 min, 3 h 05 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

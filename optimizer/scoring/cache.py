@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from optimizer.errors import OptimizeError, UsageError
+from optimizer.errors import OptimizeError, StorageFull, UsageError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (
@@ -151,8 +151,16 @@ class EmbeddingStore:
         self.close()
 
     def _write(self, statement: str, row: tuple[Any, ...]) -> None:
-        with self._lock:
-            self._connection.execute(statement, row)
+        try:
+            with self._lock:
+                self._connection.execute(statement, row)
+        except sqlite3.OperationalError as error:
+            if "full" not in str(error):
+                raise
+            raise StorageFull(
+                f"the disk is full: {self.path} could not be written.",
+                next_step="Free some space and run the same command again; what was heard is kept.",
+            ) from error
 
     def _select(self, statement: str, key: str, audios: Iterable[str]) -> list[tuple[Any, ...]]:
         wanted = list(dict.fromkeys(audios))

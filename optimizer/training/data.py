@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas
 
 VECTORS, TABLE, INFO, PUBLISHED = "embeddings.npy", "table.csv", "embedding.json", "metadata.json"
+STORE = "embeddings.db"
+"""What an embedding in progress has heard."""
+
 UNKNOWN_ENCODER = "unknown"
 
 
@@ -79,6 +82,11 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     from optimizer.training.corpus import read_frame
 
     path = folder / VECTORS
+    if (folder / STORE).is_file() and not (folder / INFO).is_file():
+        raise UsageError(
+            f"{folder} is an embedding in progress: it has no {INFO} yet.",
+            next_step=f"Finish it with the same command as before: optimize embed CORPUS --out {folder}",
+        )
     try:
         vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -88,7 +96,8 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     info: dict[str, Any] = {}
     table_path = next((folder / n for n in (TABLE, "table.parquet") if (folder / n).is_file()), None)
     if table_path is not None:
-        table = read_frame(table_path)
+        # Only what is empty is missing here: a genre may be called None, and a user's NA was left empty when written.
+        table = read_frame(table_path, missing=("",)) if (folder / INFO).is_file() else read_frame(table_path)
         if (folder / INFO).is_file():
             info = json.loads((folder / INFO).read_text(encoding="utf-8"))
     elif (folder / PUBLISHED).is_file():

@@ -6,24 +6,25 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optimizer.errors import MissingPrerequisite, UsageError
+from optimizer.errors import MissingPrerequisite, NoSongs, UsageError
 from optimizer.runs import write_atomic
 from optimizer.scoring.acoustic_ear import AcousticEar, describe_acoustic_ear
 from optimizer.scoring.cache import EmbeddingStore
-from optimizer.scoring.ear import MertEar, Unheard, describe_ear
+from optimizer.scoring.ear import Embedding, MertEar, Unheard, describe_ear
 from optimizer.scoring.memory import StoredEar
 from optimizer.training.corpus import Corpus
-from optimizer.training.data import INFO, TABLE, VECTORS
+from optimizer.training.data import INFO, STORE, TABLE, VECTORS
+from optimizer.training.sounds import Sound, sounds
 
 ACOUSTIC = "acoustic"
-STORE, FAILURES = "embeddings.db", "failures.csv"
+FAILURES = "failures.csv"
 LICENCES = {ACOUSTIC: "Apache-2.0 (this program)", "mert": "CC-BY-NC-4.0 (MERT's weights): not for commercial use"}
 
 
@@ -112,82 +113,125 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     Raises
     ------
     UsageError
-        If not one song could be heard, or the folder holds another space.
+        If the folder cannot be written or holds another space.
+    NoSongs
+        If not one song could be heard.
+    StorageFull
+        If the disk is full; what was heard is kept.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"folder {out} cannot be made: {error.strerror}.", next_step="Name another with --out."
+        ) from error
     _refuse_other_space(out, space)
+    total = len(corpus.table)
+    names = corpus.table["id"].astype(str).tolist() if total else []
+    paths = corpus.table["path"].astype(str).tolist() if total else []
     failures = [(key, "", reason) for key, reason in corpus.skipped.items()]
-    paths = [Path(path) for path in corpus.table["path"]] if len(corpus.table) else []
+    vectors: list[np.ndarray] = []
+    kept: list[tuple[int, str]] = []
+    pace = _Pace(total)
     # A study remembers what its own scorer heard; there its songs are kept, and found.
     with EmbeddingStore(corpus.store or out / STORE) as store:
-        files: list[tuple[int, Path, str]] = []
-        for row, path in enumerate(paths):
-            try:
-                audio = _unpack(out, corpus, path)
-                files.append((row, audio, store.digest(audio)))
-            except OSError as error:
-                failures.append((str(corpus.table["id"].iloc[row]), str(path), f"cannot be read: {error.strerror}"))
-        key = str(space.info["key"])
-        known = store.get_many([digest for _, _, digest in files], key)
-        fresh = len({digest for _, _, digest in files} - set(known))
-        ear = StoredEar(space.ear, key, store)
-        started, heard_now = time.monotonic(), 0
-        rows, vectors, digests = [], [], []
-        stream = ear.stream([(path, digest) for _, path, digest in files])
-        seen = set(known)
-        for done, ((row, _, digest), heard) in enumerate(zip(files, stream, strict=True), 1):
+        for sound, heard, fresh in _hear(corpus, out, space, store, pace):
             reason = None
             if isinstance(heard, Unheard):
-                reason = heard.reason
-                failures.append((str(corpus.table["id"].iloc[row]), str(paths[row]), reason))
+                # The table of failures has a column for the path; and packed audio lies elsewhere but for a moment.
+                path = paths[sound.row]
+                reason = heard.reason.removeprefix(f"{sound.path}: ").replace(str(sound.path), path)
+                failures.append((names[sound.row], path, reason))
             else:
-                rows.append(row)
+                kept.append((sound.row, sound.digest))
                 vectors.append(np.atleast_2d(heard)[0])
-                digests.append(digest)
-            if digest not in seen:
-                seen.add(digest)
-                heard_now += 1
+            left = pace.after(fresh)
             if on_progress is not None:
-                pace = (time.monotonic() - started) / heard_now if heard_now else 0.0
-                on_progress(done, len(files), pace * (fresh - heard_now), reason)
+                on_progress(pace.done, total, left, None if reason is None else f"{paths[sound.row]}: {reason}")
     _write_failures(out / FAILURES, failures)
     if not vectors:
-        raise UsageError(f"not one of {len(paths)} songs could be heard; see {out / FAILURES}.")
-    table = corpus.table.iloc[rows].reset_index(drop=True)
-    table["sha256"] = digests
-    stream_ = io.BytesIO()
-    np.save(stream_, np.stack(vectors).astype(np.float32))
+        tried = total + len(corpus.skipped)
+        raise NoSongs(
+            f"not one of {tried} songs could be heard; the first: {failures[0][2]}",
+            next_step=f"Every reason is in {out / FAILURES}.",
+        )
+    table = corpus.table.iloc[[row for row, _ in kept]].reset_index(drop=True)
+    table["sha256"] = [digest for _, digest in kept]
+    content = io.BytesIO()
+    np.save(content, np.stack(vectors).astype(np.float32))
     info = {**space.info, "kind": corpus.kind, "count": len(vectors), "failed": len(failures), **corpus.extra}
-    write_atomic(out / VECTORS, stream_.getvalue())
+    # Read back, a folder without this file is unfinished: old vectors never meet a new table.
+    if not _same(out / VECTORS, content.getvalue()):
+        (out / INFO).unlink(missing_ok=True)
+    write_atomic(out / VECTORS, content.getvalue())
     write_atomic(out / TABLE, table.to_csv(index=False).encode())
     write_atomic(out / INFO, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
-    return {**info, "heard": heard_now}
+    return {**info, "heard": pace.heard}
+
+
+class _Pace:
+    """Time that is left, from how long the songs took that were really heard."""
+
+    def __init__(self, total: int) -> None:
+        self.done = self.heard = 0
+        self.known = 0
+        """Songs still to come of which it is known that they need no hearing."""
+        self._total = total
+        self._started = time.monotonic()
+
+    def after(self, fresh: bool) -> float:
+        """Count a song; return the seconds left."""
+        self.done += 1
+        self.heard += fresh
+        self.known -= not fresh and self.known > 0
+        if not self.heard:
+            return 0.0
+        return (time.monotonic() - self._started) / self.heard * (self._total - self.done - self.known)
+
+
+def _hear(
+    corpus: Corpus, out: Path, space: Space, store: EmbeddingStore, pace: _Pace
+) -> Iterator[tuple[Sound, Embedding, bool]]:
+    """Yield every row's audio with its embedding, and whether it was listened to now."""
+    key = str(space.info["key"])
+    ear = StoredEar(space.ear, key, store)
+    seen: set[str] = set()
+    for chunk in sounds(corpus, out, store):
+        files = [sound for sound in chunk if sound.digest]
+        seen.update(store.get_many([sound.digest for sound in files], key))
+        # Without its file a song can only be remembered.
+        files = [sound for sound in files if sound.path != Path() or sound.digest in seen]
+        pace.known = len(chunk) - len({sound.digest for sound in files} - seen)
+        stream = ear.stream([(sound.path, sound.digest) for sound in files])
+        listened = {sound.row for sound in files}
+        for sound in chunk:
+            if sound.row not in listened:
+                yield sound, Unheard(sound.reason or "its audio is not here"), False
+                continue
+            heard = next(stream)
+            yield sound, heard, sound.digest not in seen
+            seen.add(sound.digest)
+
+
+def _same(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def _refuse_other_space(out: Path, space: Space) -> None:
     path = out / INFO
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8")).get("key")
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["key"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path} is damaged: {error}.",
+                next_step="Remove it and run the same command again, or name another --out.",
+            ) from error
         if before != space.info["key"]:
             raise UsageError(
                 f"{out} holds embeddings of {before}; now it would be {space.info['key']}.",
                 next_step="Name another folder with --out, or the same encoder and window.",
             )
-
-
-def _unpack(out: Path, corpus: Corpus, path: Path) -> Path:
-    """Give audio that lies in a Parquet file a file of its own, named after its content."""
-    content = corpus.sound.get(str(path))
-    if content is None:
-        return path
-    import hashlib
-
-    folder = out / "audio"
-    folder.mkdir(exist_ok=True)
-    file = folder / hashlib.sha256(content).hexdigest()
-    if not file.is_file():
-        write_atomic(file, content)
-    return file
 
 
 def _write_failures(path: Path, failures: Sequence[tuple[str, str, str]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.errors import UsageError
+from optimizer.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -49,6 +49,9 @@ def read_tracks(path: Path, subset: str | None = None) -> pandas.DataFrame:
     """
     import pandas as pd
 
+    order = ("small", "medium", "large")
+    if subset is not None and subset not in order:
+        raise UsageError(f"FMA subset {subset!r} must be one of {', '.join(order)}.{did_you_mean(subset, order)}")
     try:
         # Types differ between chunks of FMA's free-text columns; read at once, pandas need not guess twice.
         raw = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
@@ -69,11 +72,16 @@ def read_tracks(path: Path, subset: str | None = None) -> pandas.DataFrame:
             next_step="Take tracks.csv from fma_metadata.zip as it is, with its two header rows.",
         )
     table = pd.DataFrame({name: raw[column] for name, column in wanted.items() if column in raw.columns})
-    table.insert(0, "id", raw.index.astype("int64"))
+    try:
+        table.insert(0, "id", raw.index.astype("int64"))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path}: its first column must hold FMA's track numbers: {error}") from error
     if subset is not None:
-        order = ("small", "medium", "large")
-        if subset not in order:
-            raise UsageError(f"FMA subset {subset!r} must be one of {', '.join(order)}.")
+        if "subset" not in table:
+            raise UsageError(
+                f"{path} has no column ('set', 'subset'), so subset {subset!r} cannot be told.",
+                next_step="Take tracks.csv from fma_metadata.zip as it is, or leave --subset out.",
+            )
         table = table[table["subset"].isin(order[: order.index(subset) + 1])]
     return table
 
