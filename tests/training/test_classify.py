@@ -264,3 +264,19 @@ def test_the_command_says_how_the_folder_is_used(data, tmp_path):
     )
     result = CliRunner().invoke(app, [*words[:-3], "--recipe", "robbust", "--out", str(tmp_path / "d")])
     assert "recipe 'robbust' must be one of" in str(result.exception)
+
+
+def test_an_earlier_head_never_stands_beside_a_later_card(data, tmp_path, monkeypatch):
+    from optimizer.training import folder
+
+    train(data, tmp_path / "c", recipe="ridge", rounds=10)
+
+    def killed(*rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "write_head", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "c", recipe="ridge", rounds=10, seed=1)
+    assert json.loads((tmp_path / "c" / "card.json").read_text())["seed"] == 1
+    with pytest.raises(UsageError, match="is no trained classifier"):
+        classify.open_classifier(tmp_path / "c")
