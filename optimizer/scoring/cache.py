@@ -63,6 +63,8 @@ class EmbeddingStore:
         except sqlite3.DatabaseError as error:
             self._connection.close()
             if isinstance(error, sqlite3.OperationalError):
+                if full := self._full(error):
+                    raise full from error
                 raise OptimizeError(f"embedding cache {self.path} cannot be opened: {error}") from error
             raise UsageError(
                 f"{self.path} is not an embedding cache: {error}", next_step="Remove it, or name another file."
@@ -155,12 +157,18 @@ class EmbeddingStore:
             with self._lock:
                 self._connection.execute(statement, row)
         except sqlite3.OperationalError as error:
-            if "full" not in str(error):
-                raise
-            raise StorageFull(
-                f"the disk is full: {self.path} could not be written.",
-                next_step="Free some space and run the same command again; what was heard is kept.",
-            ) from error
+            if full := self._full(error):
+                raise full from error
+            raise
+
+    def _full(self, error: sqlite3.Error) -> StorageFull | None:
+        """Return what to raise where SQLite says that the disk is full."""
+        if error.sqlite_errorname != "SQLITE_FULL":
+            return None
+        return StorageFull(
+            f"the disk is full: {self.path} could not be written.",
+            next_step="Free some space and run the same command again; what was heard is kept.",
+        )
 
     def _select(self, statement: str, key: str, audios: Iterable[str]) -> list[tuple[Any, ...]]:
         wanted = list(dict.fromkeys(audios))

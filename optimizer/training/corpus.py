@@ -181,7 +181,7 @@ def leaves(path: Path, folder: Path | None) -> str:
     """Return why a path must not be read, empty if it may: it leaves the folder of the data set that names it."""
     if folder is None or Path(os.path.normpath(path.absolute())).is_relative_to(os.path.normpath(folder.absolute())):
         return ""
-    return f"{path} lies outside of the data set's folder; a CSV table of your own may name it"
+    return f"{path}: lies outside of the data set's folder; a CSV table of your own may name it"
 
 
 def _table(path: Path) -> Corpus:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.errors import MissingPrerequisite, NoSongs, UsageError
+from optimizer.audio import duration
+from optimizer.errors import BadAudio, MissingPrerequisite, NoSongs, UsageError
 from optimizer.runs import write_atomic
 from optimizer.scoring.acoustic_ear import AcousticEar, describe_acoustic_ear
 from optimizer.scoring.cache import EmbeddingStore
@@ -25,6 +26,9 @@ from optimizer.training.sounds import Sound, sounds
 
 ACOUSTIC = "acoustic"
 FAILURES = "failures.csv"
+SHORTEST = 0.5
+"""Seconds: a song of less is a broken file; not one beat of it can be heard."""
+
 LICENCES = {ACOUSTIC: "Apache-2.0 (this program)", "mert": "CC-BY-NC-4.0 (MERT's weights): not for commercial use"}
 
 
@@ -136,11 +140,12 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     # A study remembers what its own scorer heard; there its songs are kept, and found.
     with EmbeddingStore(corpus.store or out / STORE) as store:
         for sound, heard, fresh in _hear(corpus, out, space, store, pace):
+            paths[sound.row] = sound.name or paths[sound.row]
             reason = None
             if isinstance(heard, Unheard):
                 # The table of failures has a column for the path; and packed audio lies elsewhere but for a moment.
                 path = paths[sound.row]
-                reason = heard.reason.removeprefix(f"{sound.path}: ").replace(str(sound.path), path)
+                reason = heard.reason.removeprefix(str(sound.path)).lstrip(": ").replace(str(sound.path), path)
                 failures.append((names[sound.row], path, reason))
             else:
                 kept.append((sound.row, sound.digest))
@@ -156,6 +161,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
             next_step=f"Every reason is in {out / FAILURES}.",
         )
     table = corpus.table.iloc[[row for row, _ in kept]].reset_index(drop=True)
+    table["path"] = [paths[row] for row, _ in kept]
     table["sha256"] = [digest for _, digest in kept]
     content = io.BytesIO()
     np.save(content, np.stack(vectors).astype(np.float32))
@@ -200,17 +206,32 @@ def _hear(
         files = [sound for sound in chunk if sound.digest]
         seen.update(store.get_many([sound.digest for sound in files], key))
         # Without its file a song can only be remembered.
-        files = [sound for sound in files if sound.path != Path() or sound.digest in seen]
+        unheard = {s.row: "its audio is not here" if s.path == Path() else _short(s.path) for s in files
+                   if s.digest not in seen}  # fmt: skip
+        files = [sound for sound in files if not unheard.get(sound.row)]
         pace.known = len(chunk) - len({sound.digest for sound in files} - seen)
         stream = ear.stream([(sound.path, sound.digest) for sound in files])
         listened = {sound.row for sound in files}
         for sound in chunk:
             if sound.row not in listened:
-                yield sound, Unheard(sound.reason or "its audio is not here"), False
+                yield sound, Unheard(sound.reason or unheard[sound.row]), False
                 continue
             heard = next(stream)
             yield sound, heard, sound.digest not in seen
             seen.add(sound.digest)
+
+
+def _short(path: Path) -> str:
+    """Return why a file is too short to be music, empty if it is not or cannot be told."""
+    # Half a second of eight channels of floating-point numbers is less than this, and few files need a look.
+    try:
+        if path.stat().st_size > 1_000_000:
+            return ""
+        seconds = duration(path)
+    except (OSError, BadAudio):
+        # Whoever listens says what is the matter.
+        return ""
+    return f"lasts {seconds:.2f} s; {SHORTEST:g} s are the least" if seconds < SHORTEST else ""
 
 
 def _same(path: Path, content: bytes) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optimizer.runs import storage_error
@@ -29,12 +30,15 @@ class Sound:
     digest : str
         SHA-256 of its content; empty where there is none, `reason` then saying why.
     reason : str
+    name : str
+        What the table shall call it, where that is not known before; otherwise empty.
     """
 
     row: int
     path: Path
     digest: str
     reason: str = ""
+    name: str = ""
 
 
 def sounds(corpus: Corpus, work: Path, store: EmbeddingStore) -> Iterator[list[Sound]]:
@@ -86,9 +90,10 @@ def _of_row(
     if content is None:
         if not path:
             return Sound(row, Path(), "", "its row holds neither audio nor a path")
-        file = beside / path
+        file = Path(os.path.normpath((beside / path).absolute()))
         reason = leaves(file, corpus.folder)
-        return Sound(row, file, "", reason) if reason else _of_file(row, file, None, store)
+        found = Sound(row, file, "", reason) if reason else _of_file(row, file, None, store)
+        return replace(found, name=str(file))
     digest = hashlib.sha256(content).hexdigest()
     file = folder / digest
     try:
