@@ -154,6 +154,7 @@ def test_the_published_layout_is_read_whole(tmp_path, name_of):
     for row in found.table.to_dict("records"):
         path = Path(row["path"])
         assert path == folder / "music_clips" / row["model"] / f"{row['model']}_{row['emotion']}_1.wav"
+        assert row["clip"] in (path.stem, path.name, f"music_clips/x/{path.stem}.WAV")
         ratings = [point for _, point in by_hand[path.stem]]
         assert row["valence"] == pytest.approx(mean(v for v, _ in ratings))
         assert row["arousal"] == pytest.approx(mean(a for _, a in ratings))
@@ -195,6 +196,8 @@ def test_what_does_not_fit_together_is_told(tmp_path):
         "Mustango_calm_1.wav": "nobody rated it",
     }
     assert len(found.table) == 70
+    # Without the one of no number, those of the clip that is not listed and those that were taken out.
+    assert found.extra["emotion"]["ratings"] == 71 * EACH - 1
     notes = "\n".join(found.extra["notes"])
     first, other, third = (clip_at(folder, row) for row in (0, 20, 30))
     assert f"has 1 ratings without a number, left out: P1 of {first}_crop.wav." in notes
@@ -270,14 +273,15 @@ def test_a_table_of_ones_own_may_use_other_words(tmp_path, write_audio):
     folder = tmp_path / "own"
     for name in ("A", "B"):
         write_audio(folder / name / "same.wav", seconds=0.3)
+    write_audio(folder / "B" / "Same_crop.wav", seconds=0.3)
     write_csv(folder / "clips_metadata.csv", ["clip_id", "system", "intent"],
-              [["same", "B", "Calm"]])  # fmt: skip
+              [["same.wav", "B", "Calm"]])  # fmt: skip
     write_csv(folder / "ratings_metadata.csv", ["rater_id", "clip_id", "Valence", "Arousal"],
               [["a", "same", 6, 2], ["b", "same", 7, 4]])  # fmt: skip
     write_csv(folder / "emotion_intents_metadata.csv", ["emotion", "valence", "arousal"], [["calm", 7, 2]])
     found = read_corpus(folder)
     (row,) = found.table.to_dict("records")
-    # Of two files of one name the one in the system's folder is meant.
+    # Of files of one name the one in the system's folder is meant, and there the uncropped one.
     assert row["path"] == str(folder / "B" / "same.wav")
     assert (row["valence"], row["arousal"], row["raters"], row["emotion"], row["id"]) == (6.5, 3.0, 2, "calm", 1)
 
