@@ -77,7 +77,7 @@ def sounds(corpus: Corpus, work: Path, store: EmbeddingStore) -> Iterator[list[S
 
 def _of_file(row: int, path: Path, known: str | None, store: EmbeddingStore) -> Sound:
     if known:
-        return Sound(row, path, known)
+        return Sound(row, path if path.is_file() else Path(), known)
     try:
         return Sound(row, path, store.digest(path))
     except OSError as error:

@@ -1,0 +1,285 @@
+"""Corpora as others lay them out, and what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from optimizer.cli.embed import eta, spell
+from optimizer.cli.main import app
+from optimizer.errors import NoSongs, StorageFull, UsageError
+from optimizer.scoring.cache import EmbeddingStore
+from optimizer.training import embed as embedding
+from optimizer.training import packed
+from optimizer.training.corpus import read_corpus
+from optimizer.training.data import read_data
+from optimizer.training.embed import embed, open_space
+
+
+def hear(corpus, out, **options):
+    return embed(corpus, out, open_space("acoustic", {}), **options)
+
+
+def reasons(out):
+    return {
+        row["path"] or row["id"]: row["reason"]
+        for row in csv.DictReader((out / "failures.csv").read_text().splitlines())
+    }
+
+
+AUDIO = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+CLASSES = {b"huggingface": json.dumps({"info": {"features": {
+    "audio": {"_type": "Audio"}, "label": {"names": ["pop", "None"], "_type": "ClassLabel"}}}}).encode()}  # fmt: skip
+
+
+def rows_of(songs):
+    """An Arrow table as `datasets` has it: audio with content and path, a label by number, another thing in bytes."""
+    rows = [{"bytes": content, "path": path} for content, path in songs]
+    count = range(len(rows))
+    columns = [pa.array(rows, AUDIO), pa.array([n % 2 for n in count]), pa.array([b"x" for _ in count])]
+    return pa.table(columns, names=["audio", "label", "cover"]).replace_schema_metadata(CLASSES)
+
+
+@pytest.fixture
+def songs(tmp_path, write_audio):
+    return [write_audio(tmp_path / "wav" / f"{n}.wav", seconds=1.0, rate=22_050, seed=n) for n in range(7)]
+
+
+@pytest.mark.parametrize("layout", ["parquet", "file", "saved", "saved with splits"])
+def test_rows_with_audio_are_read_a_few_at_a_time(tmp_path, songs, monkeypatch, layout):
+    monkeypatch.setattr(packed, "ROWS", 2)
+    table, folder = rows_of([(song.read_bytes(), None) for song in songs]), tmp_path / "set"
+    folder.mkdir()
+    if layout in ("parquet", "file"):
+        pq.write_table(table.slice(0, 5), folder / "train-0.parquet", row_group_size=3)
+        pq.write_table(table.slice(5), folder / "train-1.parquet")
+    else:
+        for split in ("test", "train") if "splits" in layout else ("",):
+            (folder / split).mkdir(exist_ok=True)
+            with pa.ipc.new_stream(str(folder / split / "data-00000-of-00001.arrow"), table.schema) as stream:
+                stream.write_table(table, max_chunksize=3)
+        # What a computation on the way left there.
+        (folder / "cache-1234.arrow").write_bytes(b"none of it")
+    out, lying = tmp_path / "out", []
+    corpus = read_corpus(folder / "train-0.parquet" if layout == "file" else folder)
+    assert "cover" not in corpus.table.columns and corpus.kind == "parquet"
+    info = hear(corpus, out, on_progress=lambda *_: lying.append(len(list((out / ".audio").iterdir()))))
+    count = {"file": 5, "saved with splits": 14}.get(layout, 7)
+    assert info["count"] == count and info["heard"] == min(count, 7)
+    assert max(lying) == 2 and not (out / ".audio").exists()
+    data = read_data(out)
+    # A class may be called None; the labels are written by name and read back as they were.
+    assert list(data.column("label"))[:5] == ["pop", "None", "pop", "None", "pop"]
+    assert hear(corpus, out)["heard"] == 0
+    plain = tmp_path / "plain"
+    hear(read_corpus(tmp_path / "wav"), plain)
+    assert np.array_equal(data.vectors[:5], read_data(plain).vectors[:5])
+
+
+def test_rows_with_paths_stay_within_the_data_set(tmp_path, songs):
+    folder = tmp_path / "wav"
+    pq.write_table(
+        rows_of([(None, p) for p in ("0.wav", "../x.wav", "/etc/hosts", "no.wav", None)]), folder / "a.parquet"
+    )
+    info = hear(read_corpus(folder), tmp_path / "out")
+    assert info["count"] == 1 and list(read_data(tmp_path / "out").column("path")) == [str(songs[0])]
+    said = reasons(tmp_path / "out")
+    assert "outside of the data set" in said[str(tmp_path / "x.wav")] and "outside" in said["/etc/hosts"]
+    assert "No such file" in said[str(folder / "no.wav")]
+    assert "neither audio nor a path" in said[str(folder / "a.parquet#4")]
+
+
+def test_a_data_sets_metadata_stays_within_it_and_ones_own_table_need_not(tmp_path, songs, write_audio):
+    outside = write_audio(tmp_path / "other" / "x.wav", seconds=1.0, rate=22_050)
+    table = pd.DataFrame({"file_name": ["0.wav", "../other/x.wav", str(outside), None, " "], "n": range(5)})
+    table.to_csv(tmp_path / "wav" / "metadata.csv", index=False)
+    corpus = read_corpus(tmp_path / "wav")
+    assert corpus.table["path"].tolist() == [str(songs[0])]
+    assert ["outside" in corpus.skipped[n] for n in "12"] == [True, True]
+    assert [corpus.skipped[n] for n in "34"] == ["its row names no file"] * 2
+    assert len(read_corpus(tmp_path / "wav" / "metadata.csv").table) == 3
+    table.rename(columns={"file_name": "path"}).to_parquet(tmp_path / "wav" / "own.parquet")
+    assert read_corpus(tmp_path / "wav" / "own.parquet").table["path"].tolist()[1:] == [str(outside)] * 2
+
+
+def break_files(folder, whole):
+    folder.mkdir()
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.mp3").write_text("hello")
+    (folder / "half.flac").write_bytes(whole.read_bytes()[:1500])
+    soundfile.write(folder / "silent.wav", np.zeros(22_050), 22_050)
+    soundfile.write(folder / "nan.wav", np.full(22_050, np.nan, np.float32), 22_050, subtype="FLOAT")
+    soundfile.write(folder / "short.wav", np.sin(np.arange(4410)), 22_050)
+    header = bytearray((folder / "short.wav").read_bytes())
+    header[22:24] = b"\0\0"
+    (folder / "channels.wav").write_bytes(header)
+
+
+def test_every_broken_file_has_its_reason(tmp_path, write_audio, capsys):
+    whole = write_audio(tmp_path / "whole.flac", seconds=1.0)
+    break_files(tmp_path / "broken", whole)
+    paths = sorted((tmp_path / "broken").iterdir())
+    pd.DataFrame({"path": [whole, *paths, tmp_path, tmp_path / "no.wav"]}).to_csv(tmp_path / "t.csv", index=False)
+    said = []
+    info = hear(read_corpus(tmp_path / "t.csv"), tmp_path / "out", on_progress=lambda *a: said.append(a))
+    assert (info["count"], info["failed"]) == (1, len(paths) + 2)
+    found = {Path(path).name: reason for path, reason in reasons(tmp_path / "out").items()}
+    words = {"empty.wav": "0 bytes", "silent.wav": "silent", "nan.wav": "not numbers", "short.wav": "lasts 0.20 s",
+             "no.wav": "No such file", tmp_path.name: "not a regular file"}  # fmt: skip
+    for name, word in words.items():
+        assert word in found[name], name
+    assert set(found) == {*words, "text.mp3", "half.flac", "channels.wav"}
+    # A reason does not say the path again, and progress names every failure once.
+    assert not any(str(tmp_path) in reason for reason in found.values())
+    assert sorted(a[3].partition(": ")[0] for a in said if a[3]) == sorted(reasons(tmp_path / "out"))
+    assert said[-1][:3] == (len(paths) + 3, len(paths) + 3, 0.0)
+
+
+def test_no_song_at_all_is_told_by_the_exit_code(tmp_path, write_audio):
+    break_files(tmp_path / "broken", write_audio(tmp_path / "whole.flac", seconds=1.0))
+    words = ["embed", str(tmp_path / "broken"), "--out", str(tmp_path / "out"), "--encoder", "acoustic"]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, NoSongs) and done.exception.exit_code == 5
+    assert "not one of 7 songs" in str(done.exception) and "failures.csv" in str(done.exception)
+
+
+def test_a_full_disk_is_called_so(tmp_path, songs, monkeypatch):
+    store = EmbeddingStore(tmp_path / "small.db")
+    store._connection.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StorageFull, match="the disk is full"):
+        store.put("a", "e", np.zeros(100_000))
+    store.close()
+    folder = tmp_path / "set"
+    folder.mkdir()
+    pq.write_table(rows_of([(song.read_bytes(), None) for song in songs]), folder / "a.parquet")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", full)
+        with pytest.raises(StorageFull, match="the disk is full"):
+            hear(read_corpus(folder), tmp_path / "out")
+    assert hear(read_corpus(folder), tmp_path / "out")["count"] == 7
+
+
+def test_an_embedding_in_progress_is_not_taken_for_whole(tmp_path, songs):
+    out = tmp_path / "out"
+    hear(read_corpus(tmp_path / "wav"), out)
+    before = read_data(out)
+    songs[0].unlink()
+    # Killed between the vectors and the table: the old table would have met the new vectors.
+    written = embedding.write_atomic
+    with pytest.MonkeyPatch.context() as patch:
+
+        def killed(path, content):
+            if path.name == "table.csv":
+                raise RuntimeError("killed")
+            written(path, content)
+
+        patch.setattr(embedding, "write_atomic", killed)
+        with pytest.raises(RuntimeError):
+            hear(read_corpus(tmp_path / "wav"), out)
+    with pytest.raises(UsageError, match=r"in progress[^\n]*\n.*optimize embed"):
+        read_data(out)
+    assert hear(read_corpus(tmp_path / "wav"), out)["heard"] == 0
+    assert np.array_equal(read_data(out).vectors, before.vectors[1:])
+    (out / "embedding.json").write_text("{")
+    with pytest.raises(UsageError, match=r"embedding.json is damaged"):
+        hear(read_corpus(tmp_path / "wav"), out)
+    with pytest.raises(UsageError, match=r"cannot be made.*\n.*--out"):
+        hear(read_corpus(tmp_path / "wav"), songs[1] / "out")
+
+
+def study_of(tmp_path):
+    words = "--genre rock --trials 2 --duration 1 --renderer synth --scorer acoustic --progress none --runs-dir"
+    done = CliRunner().invoke(app, [*words.split(), str(tmp_path)])
+    assert done.exit_code == 0, done.output
+
+
+def test_a_study_shares_what_was_heard(tmp_path, mert_folder, monkeypatch):
+    from optimizer.runs import RunDirectory
+    from optimizer.scoring import prepare
+    from optimizer.scoring.batch import rescore
+    from optimizer.scoring.ear import MertEar
+    from optimizer.study import read_record
+    from optimizer.training.regress import train_regression
+
+    study_of(tmp_path)
+    mert = open_space(str(mert_folder), {})
+    assert embed(read_corpus(tmp_path / "rock"), tmp_path / "out", mert)["heard"] == 2
+    # A head on that encoder judges the study without hearing it again.
+    rng = np.random.default_rng(0)
+    data = read_data(tmp_path / "out")
+    table = pd.DataFrame({"id": range(40), "label": rng.uniform(0, 10, 40)})
+    many = type(data)(rng.standard_normal((40, data.vectors.shape[1])).astype(np.float32), table, data.info, tmp_path)
+    train_regression(many, ["label"], tmp_path / "head", recipe="ridge", rounds=5)
+    heard = []
+    monkeypatch.setattr(MertEar, "stream", lambda self, paths: iter(heard.extend(paths) or ()))
+    run = RunDirectory(tmp_path / "rock")
+    spec = prepare(str(tmp_path / "head"), {"encoder": str(mert_folder)})
+    with EmbeddingStore(run.embeddings) as store:
+        scores = rescore(read_record(run).songs, spec, store)
+    assert [one.error for one in scores] == [None, None] and not heard
+    # A song whose audio is gone is still remembered by its run; one that no ear heard is listed.
+    for song in (tmp_path / "rock" / "songs").glob("*.flac"):
+        song.unlink()
+    gone = read_corpus(tmp_path / "rock")
+    assert embed(gone, tmp_path / "out", mert)["count"] == 2
+    with pytest.raises(NoSongs, match="its audio is not here"):
+        embed(gone, tmp_path / "other", open_space(str(mert_folder), {"window": "middle"}))
+    # Nothing of this machine's paths came into the run.
+    with EmbeddingStore(run.embeddings) as store:
+        assert store._connection.execute("SELECT COUNT(*) FROM files").fetchone()[0] == 0
+
+
+def test_fma_tables_that_are_not_fmas(tmp_path, songs):
+    with pytest.raises(UsageError, match=r"--subset small is of FMA.*\n.*Leave --subset out"):
+        read_corpus(tmp_path / "wav", subset="small")
+    tracks = tmp_path / "wav" / "tracks.csv"
+    columns = pd.MultiIndex.from_tuples([("track", "listens"), ("track", "genre_top")])
+    pd.DataFrame([[1, "Rock"]], index=pd.Index([0], name="track_id"), columns=columns).to_csv(tracks)
+    with pytest.raises(UsageError, match=r"subset 'smal' must be one of.*Did you mean 'small'"):
+        read_corpus(tmp_path / "wav", subset="smal")
+    with pytest.raises(UsageError, match=r"no column \('set', 'subset'\)"):
+        read_corpus(tmp_path / "wav", subset="small")
+    # A Mac's twin of a file is no track.
+    (tmp_path / "wav" / "._0.wav").write_bytes(b"mac")
+    assert list(read_corpus(tmp_path / "wav").table["id"]) == [0]
+    pd.DataFrame([[1, "Rock"]], index=pd.Index(["a"], name="track_id"), columns=columns).to_csv(tracks)
+    with pytest.raises(UsageError, match="first column must hold FMA's track numbers"):
+        read_corpus(tmp_path / "wav")
+
+
+def test_progress_says_what_is_left(capsys, monkeypatch):
+    assert [spell(s) for s in (40, 99.6, 720, 11_100)] == ["40 s", "100 s", "12 min", "3 h 05 min"]
+    show = eta()
+    for done in range(1, 4):
+        show(done, 3, 60.0 * (3 - done), "x.wav: is silent" if done == 2 else None)
+    assert capsys.readouterr().err.splitlines() == ["1/3, 2 min left", "x.wav: is silent", "3/3"]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    show = eta()
+    show(1, 2, 12.0, "x.wav: is silent")
+    show(2, 2, 0.0, None)
+    assert capsys.readouterr().err == "\r\033[Kx.wav: is silent\n\r1/2, 12 s left\033[K\r2/2\033[K\n"
+
+
+def test_an_interrupted_embedding_says_how_to_go_on(tmp_path, songs, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedding, "embed", stop)
+    done = CliRunner().invoke(
+        app, ["embed", str(tmp_path / "wav"), "--out", str(tmp_path / "o"), "--encoder", "acoustic"]
+    )
+    assert done.exception.exit_code == 130 and "the same command goes on" in str(done.exception)
