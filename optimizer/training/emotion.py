@@ -61,10 +61,11 @@ def read_emotion_corpus(folder: Path) -> Corpus:
     Returns
     -------
     Corpus
-        The table has ``id`` (the clip's ``index``), ``path``, ``clip`` (its name), ``model``, ``emotion``,
-        ``valence``, ``arousal``, ``raters`` (how many rated it), and what else the clips' file holds, its own means as
-        ``published_valence`` and ``published_arousal``. ``extra`` holds ``emotion`` (references, scale, ceiling,
-        raters, agreement of each with the others, mismatches) and ``notes``: sentences on what does not fit together.
+        The table has ``id`` (the clip's ``index``), ``path``, ``clip`` (its name), ``model``, ``emotion``, ``cell``
+        (both), ``valence``, ``arousal``, ``raters`` (how many rated it), and what else the clips' file holds, its own
+        means as ``published_valence`` and ``published_arousal``. ``extra`` holds ``emotion`` (references, scale,
+        ceiling, raters, agreement of each with the others, mismatches) and ``notes``: sentences on what does not fit
+        together.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def read_emotion_corpus(folder: Path) -> Corpus:
     groups = ratings.groupby("key")
     means = groups[list(AXES)].mean().assign(raters=groups["user"].nunique())
     clips = clips.join(means, on="key")
+    clips["cell"] = [f"{model}/{emotion}" for model, emotion in zip(clips["model"], clips["emotion"], strict=True)]
     mismatches = _compare(clips, notes)
     clips["path"] = _find_audio(folder, clips)
     skipped = {}

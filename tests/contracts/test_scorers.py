@@ -15,8 +15,9 @@ import soundfile
 
 from optimizer.scoring import Scorer, open_scorer, prepare
 from optimizer.scoring.acoustic import AcousticScorer
+from optimizer.scoring.heads import write_head
 
-SCORERS = ["acoustic", "banger", "whole_song", "panel", "clap", "audiobox"]
+SCORERS = ["acoustic", "banger", "whole_song", "panel", "emotion", "clap", "audiobox"]
 
 RATE = 24_000
 
@@ -45,6 +46,19 @@ def whole_song(mert_folder: Path, jury_file: Path) -> Scorer:
 def panel(mert_folder: Path, head_file: Path, jury_file: Path) -> Scorer:
     options = {"encoder": mert_folder, "head": head_file}
     return open_scorer(prepare(f"acoustic+banger:2+tunejury:{jury_file}:0.5", options))
+
+
+@pytest.fixture(scope="module")
+def emotion(mert_folder: Path, head_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    """Two heads on one embedding, and a point between what they can say."""
+    folder = tmp_path_factory.mktemp("emotion")
+    encoder = prepare("banger", {"encoder": mert_folder, "head": head_file}).identity["encoder"]
+    for axis, seed in (("valence", 1), ("arousal", 2)):
+        weights = np.random.default_rng(seed).standard_normal((1, 32)) / 4
+        tensors = {"members.0.net.0.weight": weights, "members.0.net.0.bias": np.full(1, 5.0)}
+        write_head(folder / axis, {"encoder": encoder, "target": {"kind": "clamp"}}, tensors)
+    (folder / "emotion.json").write_text('{"references": {"calm": [6.89, 1.67]}, "scale": [1, 9]}')
+    return open_scorer(prepare(f"emotion:{folder}:calm", {"encoder": mert_folder}))
 
 
 @pytest.fixture(scope="module")

@@ -237,6 +237,9 @@ def test_one_option_names_the_folder_of_every_emotion(measured: Path, write_emot
         "emotion:angry": str(other),
     }
     assert measured in spec.read_paths and other in spec.read_paths
+    # A head's folder is a scorer, as any trained one is.
+    own = prepare(f"{other}:angry")
+    assert own.identity == spec.config["terms"][3]["identity"] and own.config == spec.config["terms"][3]["config"]
     assert [term["weight"] for term in spec.config["terms"]] == [1.0, 1.0, 2.0, 1.0]
 
 

@@ -159,6 +159,7 @@ def test_the_published_layout_is_read_whole(tmp_path, name_of):
         assert row["valence"] == pytest.approx(mean(v for v, _ in ratings))
         assert row["arousal"] == pytest.approx(mean(a for _, a in ratings))
         assert row["raters"] == row["num_annotators"] == EACH and row["file_index"] == 1
+        assert row["cell"] == f"{row['model']}/{row['emotion']}"
     assert list(found.table["id"]) == list(range(1, 73))
     emotion = found.extra["emotion"]
     assert emotion["references"] == {name: list(point) for name, point in REFERENCES.items()}
