@@ -59,9 +59,26 @@ class Data:
         if name not in self.table.columns:
             names = [str(column) for column in self.table.columns]
             raise UsageError(
-                f"{self.folder / TABLE} has no column {name!r}; it has {', '.join(names)}.{did_you_mean(name, names)}"
+                f"the table of {self.folder} has no column {name!r}; it has {', '.join(names)}."
+                f"{did_you_mean(name, names)}",
+                next_step=f"FMA's tracks.csv has it: add --tracks tracks.csv to join {name!r} by id."
+                if name in labels.COLUMNS
+                else "Name one of them, or add the column to the table.",
             )
         return np.asarray(self.table[name].to_numpy())
+
+    def groups(self, name: str) -> np.ndarray:
+        """Return a column's values as names of groups; a row without one is a group of its own.
+
+        Raises
+        ------
+        UsageError
+            If there is no such column.
+        """
+        names = self.column(name).astype(object)
+        unknown = np.array([value is None or value != value for value in names], dtype=bool)
+        alone = np.array([f"row {row} without a {name}" for row in range(len(names))], dtype=object)
+        return np.where(unknown, alone, names).astype(str)
 
 
 def read_data(folder: Path, tracks: Path | None = None) -> Data:
@@ -99,19 +116,23 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
         # Only what is empty is missing here: a genre may be called None, and a user's NA was left empty when written.
         table = read_frame(table_path, missing=("",)) if (folder / INFO).is_file() else read_frame(table_path)
         if (folder / INFO).is_file():
-            info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+            info = _read_json(folder / INFO, "Run the same optimize embed command again.")
     elif (folder / PUBLISHED).is_file():
         table, info = _published(folder / PUBLISHED)
     else:
-        raise UsageError(f"{folder} has neither {TABLE} nor {PUBLISHED} beside {VECTORS}.")
+        raise UsageError(
+            f"{folder} has neither {TABLE} nor {PUBLISHED} beside {VECTORS}.",
+            next_step="Make it with: optimize embed CORPUS --out DIR",
+        )
     if vectors.ndim != 2 or len(vectors) != len(table):
-        raise UsageError(f"{path} has shape {vectors.shape}; its table has {len(table)} rows.")
+        raise UsageError(
+            f"{path} has shape {vectors.shape}; its table has {len(table)} rows.",
+            next_step="They must be rows of one table: [shape=(rows, width)], in the table's order.",
+        )
     if "id" not in table.columns:
         table.insert(0, "id", table["track_id"] if "track_id" in table.columns else range(len(table)))
     if tracks is not None:
-        joined = labels.read_tracks(tracks).set_index("id")
-        new = [column for column in joined.columns if column not in table.columns]
-        table = table.join(joined[new], on="id")
+        table = _join(table, tracks, folder)
     good = np.isfinite(vectors).all(axis=1)
     if info.get("kind") == "fma" or tracks is not None or table_path is None:
         good &= ~table["id"].isin(labels.KNOWN_BAD).to_numpy()
@@ -119,10 +140,36 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     return data if good.all() else data.select(np.flatnonzero(good))
 
 
+def _join(table: pandas.DataFrame, tracks: Path, folder: Path) -> pandas.DataFrame:
+    """Add what FMA's table knows and ours does not, by track number."""
+    import pandas as pd
+
+    joined = labels.read_tracks(tracks).set_index("id")
+    numbers = pd.to_numeric(table["id"], errors="coerce")
+    known = numbers.isin(joined.index)
+    if not known.any():
+        raise UsageError(
+            f"not one of the {len(table)} ids of {folder} is a track of {tracks}; the first is {table['id'].iloc[0]}.",
+            next_step="--tracks is for embeddings of FMA, whose ids are its track numbers.",
+        )
+    new = [column for column in joined.columns if column not in table.columns]
+    return table.join(joined[new].reindex(numbers).reset_index(drop=True))
+
+
+def _read_json(path: Path, next_step: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds a {type(found).__name__}, not an object")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.", next_step=next_step) from error
+    return found
+
+
 def _published(path: Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
     import pandas as pd
 
-    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw = _read_json(path, "Take it as it was published, or write table.csv with a row per embedding.")
     try:
         table = pd.DataFrame(raw["labels"])
         table.insert(0, "id", [int(number) for number in raw["track_ids"]])

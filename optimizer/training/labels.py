@@ -23,6 +23,17 @@ KNOWN_BAD = {
     **dict.fromkeys(MIS_CUT, "known-bad FMA id: the clip was cut to about a second"),
 }
 
+COLUMNS = {
+    "listens": ("track", "listens"),
+    "genre": ("track", "genre_top"),
+    "artist_id": ("artist", "id"),
+    "album_id": ("album", "id"),
+    "date": ("track", "date_created"),
+    "split": ("set", "split"),
+    "subset": ("set", "subset"),
+}
+"""What is taken from FMA's ``tracks.csv``, and under which two headers it stands there."""
+
 TOP = 10.0
 
 
@@ -57,21 +68,12 @@ def read_tracks(path: Path, subset: str | None = None) -> pandas.DataFrame:
         raw = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as FMA's tracks.csv: {error}") from error
-    wanted = {
-        "listens": ("track", "listens"),
-        "genre": ("track", "genre_top"),
-        "artist_id": ("artist", "id"),
-        "album_id": ("album", "id"),
-        "date": ("track", "date_created"),
-        "split": ("set", "split"),
-        "subset": ("set", "subset"),
-    }
-    if wanted["listens"] not in raw.columns:
+    if COLUMNS["listens"] not in raw.columns:
         raise UsageError(
             f"{path} is not FMA's tracks.csv: it has no column ('track', 'listens').",
             next_step="Take tracks.csv from fma_metadata.zip as it is, with its two header rows.",
         )
-    table = pd.DataFrame({name: raw[column] for name, column in wanted.items() if column in raw.columns})
+    table = pd.DataFrame({name: raw[column] for name, column in COLUMNS.items() if column in raw.columns})
     try:
         table.insert(0, "id", raw.index.astype("int64"))
     except (TypeError, ValueError) as error:
@@ -92,6 +94,8 @@ def published(listens: np.ndarray) -> np.ndarray:
     Two songs fix the scale for all, and they are taken before any split: `within_group_rank` does neither.
     """
     logs = np.log1p(np.asarray(listens, dtype=np.float64))
+    if not np.isfinite(logs).any():
+        raise UsageError(f"not one of {len(logs)} songs has a play count; column listens must hold numbers from 0.")
     low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
     if high <= low:
         raise UsageError(f"all {len(logs)} songs have the same play count; there is nothing to learn.")
@@ -99,7 +103,7 @@ def published(listens: np.ndarray) -> np.ndarray:
 
 
 def within_group_rank(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return each value's mid-rank among its group, 0 to 10; a group of one gets 5.
+    """Return each value's mid-rank among its group, 0 to 10; a group of one gets 5, and what is no number stays none.
 
     FMA-Small holds the thousand most played tracks of each genre, so that the genre alone foretells the play count;
     a rank within the genre does not know it.
@@ -107,8 +111,8 @@ def within_group_rank(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     values, groups = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=object).astype(str)
-    ranks = np.empty(len(values))
+    ranks = np.full(len(values), np.nan)
     for group in np.unique(groups):
-        rows = groups == group
+        rows = (groups == group) & np.isfinite(values)
         ranks[rows] = TOP * (rankdata(values[rows]) - 0.5) / rows.sum()
     return ranks

@@ -20,6 +20,7 @@ from optimizer.training.metrics import Figure, bootstrap, calibration, mae, spea
 from optimizer.training.network import Checkpoints
 from optimizer.training.parallel import side_by_side
 from optimizer.training.split import Split, grouped_split, random_split
+from optimizer.training.targets import labelled
 
 WORK = ".training"
 
@@ -90,7 +91,18 @@ def train_regression(
     dict
         ``card.json`` by target.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    # What is misspelt is said before the first target has been learnt for minutes.
+    for target in targets:
+        labelled(data, target)
+    for column in (group, strata):
+        if column is not None:
+            data.column(column)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"folder {out} cannot be made: {error.strerror}.", next_step="Name another with --out."
+        ) from error
     checkpoints = Checkpoints(out / WORK)
     cards: dict[str, Any] = {}
     for target in targets:
@@ -137,15 +149,8 @@ def _one(
     members: int,
     rounds: int,
 ) -> dict[str, Any]:
-    y = labels_of(data, target)
-    if not np.isfinite(y).all():
-        data, y = data.select(np.flatnonzero(np.isfinite(y))), y[np.isfinite(y)]
-    if len(y) < 10 or y.std() == 0:
-        raise UsageError(
-            f"column {target!r} gives {len(y)} labels with {len(np.unique(y))} different values; 10 that are not "
-            "all the same are the least, and hundreds are needed to learn anything."
-        )
-    groups = np.arange(len(y)) if group is None else data.column(group).astype(str)
+    data, y = labelled(data, target)
+    groups = np.arange(len(y)) if group is None else data.groups(group)
     kinds = None if strata is None else data.column(strata).astype(str)
     splits = {"random": random_split(len(y), seed)}
     if group is not None:
@@ -201,28 +206,6 @@ def _one(
         write_atomic(out / f"residuals-{kind}.svg", card.residuals(*outcome.points).encode())
     write_head(out, config, kept.model.tensors())
     return document
-
-
-def labels_of(data: Data, target: str) -> np.ndarray:
-    """Return a numeric column, or one of FMA's labels: ``banger`` (log play count, 0 to 10), ``genre-rank``.
-
-    Raises
-    ------
-    UsageError
-        If the column holds no numbers.
-    """
-    from optimizer.training import labels
-
-    if target == "banger" and target not in data.table.columns:
-        return labels.published(data.column("listens").astype(float))
-    if target == "genre-rank" and target not in data.table.columns:
-        return labels.within_group_rank(data.column("listens").astype(float), data.column("genre"))
-    try:
-        return data.column(target).astype(float)
-    except ValueError as error:
-        raise UsageError(
-            f"column {target!r} holds no numbers: {error}.", next_step="For classes: --task classification."
-        ) from error
 
 
 def judge(
