@@ -84,6 +84,9 @@ def test_the_worth_is_in_log_odds():
     # A tie is half a choice for each: with half of all choices called ties, the odds are nearer to even.
     tied = bradley_terry.fit("ridge", x, sides(rng, worth, 8000, ties=0.5), sides(rng, worth, 2000))
     assert np.polyfit(worth, tied.raw(x), 1)[0] < 0.7
+    best, rest = np.argsort(worth)[::-1][:200], np.argsort(worth)[:200]
+    even = bradley_terry.fit("ridge", x, (best, rest, np.full(200, 0.5)), sides(rng, worth, 200))
+    assert np.abs(even.raw(x)).max() < 1e-3
 
 
 def test_it_does_not_matter_who_is_called_a():
