@@ -1,6 +1,6 @@
-"""Coverage of the intervals that `optimize evaluate` prints, on made data whose truth is known; 0.95 is wanted.
+"""Coverage of intervals that `optimize evaluate` and a card print, on made data whose truth is known; 0.95 is wanted.
 
-OMP_NUM_THREADS=1 python benchmarks/evaluation.py pairs|best-of|sets [--rounds 400]
+OMP_NUM_THREADS=1 python benchmarks/evaluation.py pairs|best-of|sets|groups [--rounds 400]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from scipy import integrate, stats
 
 from optimizer.training.agreement import share_interval
 from optimizer.training.evaluate import best_of
+from optimizer.training.metrics import bootstrap, spearman
 from optimizer.training.sets import set_figures
 
 Tally = dict[str, list[tuple[bool, float, float]]]
@@ -124,10 +125,9 @@ def sets(rng: np.random.Generator, rounds: int) -> None:
         for size in sizes:
             found = [set_figures(draw(size), reference, seed=number) for number in range(rounds)]
             truths = {name: float(np.mean([one[name][0] for one in found])) for name in ("vendi", "frechet")}
-            many = draw(4000)
-            unit = many / np.linalg.norm(many, axis=1, keepdims=True)
-            total = unit.sum(axis=0)
-            truths["mean_distance"] = 1 - float(total @ total - len(many)) / (len(many) * (len(many) - 1))
+            many = draw(200_000)
+            average = (many / np.linalg.norm(many, axis=1, keepdims=True)).mean(axis=0)
+            truths["mean_distance"] = 1 - float(average @ average)
             truths["frechet_infinity"] = distance
             tally: Tally = {}
             for name, truth in truths.items():
@@ -141,6 +141,31 @@ def sets(rng: np.random.Generator, rounds: int) -> None:
             _show(f"{size} songs, {width} dimensions", tally)
 
 
+def groups(rng: np.random.Generator, rounds: int) -> None:
+    """Truth and prediction share a song's effect and have each an artist's: a card's Spearman over new artists."""
+
+    def draw(artists: int, songs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        artist = np.repeat(np.arange(artists), songs)
+        heard, noise = rng.standard_normal(len(artist)), rng.standard_normal((2, len(artist)))
+        fame, voice = rng.standard_normal((2, artists))
+        return heard + 0.5 * voice[artist] + 0.7 * noise[0], heard + fame[artist] + 0.7 * noise[1], artist
+
+    truth = spearman(*draw(20_000, 5)[:2])
+    for artists, songs in ((2, 20), (3, 20), (5, 20), (8, 20), (12, 10), (30, 6), (100, 5)):
+        tally: Tally = {"Spearman": []}
+        for number in range(rounds):
+            prediction, label, artist = draw(artists, songs)
+
+            def rank(
+                rows: np.ndarray, prediction: np.ndarray = prediction, label: np.ndarray = label
+            ) -> dict[str, float]:
+                return {"rank": spearman(prediction[rows], label[rows])}
+
+            found = bootstrap(rank, artist, seed=number)["rank"]
+            tally["Spearman"].append((found.low <= truth <= found.high, found.high - found.low, found.value - truth))
+        _show(f"{artists} groups of {songs} songs", tally)
+
+
 def _show(name: str, tally: Tally) -> None:
     print(name)
     for title, rows in tally.items():
@@ -152,7 +177,12 @@ def _show(name: str, tally: Tally) -> None:
         )
 
 
-WORLDS: dict[str, Callable[[np.random.Generator, int], None]] = {"pairs": pairs, "best-of": curve, "sets": sets}
+WORLDS: dict[str, Callable[[np.random.Generator, int], None]] = {
+    "pairs": pairs,
+    "best-of": curve,
+    "sets": sets,
+    "groups": groups,
+}
 
 if __name__ == "__main__":
     main()

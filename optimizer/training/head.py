@@ -127,10 +127,16 @@ def ridge(x: np.ndarray, y: np.ndarray, xv: np.ndarray, yv: np.ndarray) -> Tenso
 
 
 def fit_ridge(x: np.ndarray, y: np.ndarray, xv: np.ndarray, yv: np.ndarray) -> Model:
-    """Fit the baseline: a ridge regression on the standardised embedding."""
+    """Fit the baseline: a ridge regression on the standardised embedding, brought to the labels' unit.
+
+    The penalty that ranks best may shrink predictions a thousandfold; the validation part says by how much.
+    """
     mean, std, project = standardise(x)
     z, zv = (transform(np.asarray(part, dtype=np.float64), mean, std, project) for part in (x, xv))
-    return Model((ridge(z, y, zv, yv),), score_map(y, 0.0, 1.0), mean, std, project)
+    line = (ridge(z, y, zv, yv),)
+    raw = Model(line, {}, mean, std, project).raw(xv)
+    offset, scale = _units(raw, yv, 0.0, 1.0)
+    return Model(line, score_map(y, offset, scale), mean, std, project, (offset, scale))
 
 
 def fit(

@@ -37,22 +37,25 @@ class Figure:
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Return the rank correlation of two arrays; 0 where one of them does not vary, for it ranks nothing."""
-    if len(a) < 2:
+    # Most of what hears nothing says one thing throughout; ranking it is half a card's time.
+    if len(a) < 2 or (a == a[0]).all() or (b == b[0]).all():
         return 0.0
     x, y = _ranks(a), _ranks(b)
     x, y = x - x.mean(), y - y.mean()
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm > 0 else 0.0
+    return float(x @ y) / float(np.sqrt((x @ x) * (y @ y)))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
     """Return mid-ranks from 0; a bootstrap asks for them thousands of times, mostly of small parts."""
     order = np.argsort(values)
     ordered = values[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    ends = np.append(starts[1:], len(values))
     ranks = np.empty(len(values))
-    ranks[order] = np.repeat((starts + ends - 1) / 2, ends - starts)
+    changes = (ordered[1:] != ordered[:-1]).nonzero()[0] + 1
+    if len(changes) == len(values) - 1:
+        ranks[order] = np.arange(len(values))
+        return ranks
+    bounds = np.concatenate([[0], changes, [len(values)]])
+    ranks[order] = np.repeat((bounds[:-1] + bounds[1:] - 1) / 2, bounds[1:] - bounds[:-1])
     return ranks
 
 
@@ -75,7 +78,10 @@ def mae(prediction: np.ndarray, truth: np.ndarray) -> float:
 def bootstrap(
     figures: Callable[[np.ndarray], Mapping[str, float]], groups: np.ndarray, *, seed: int = 0, rounds: int = ROUNDS
 ) -> dict[str, Figure]:
-    """Give figures their percentile intervals.
+    """Give figures their percentile intervals, expanded for few groups.
+
+    Resampling few groups varies less than drawing new ones does; the quantiles lie as far out as Student's t would,
+    after Hesterberg [1]_. `benchmarks/evaluation.py groups` measures the coverage.
 
     Parameters
     ----------
@@ -89,7 +95,13 @@ def bootstrap(
     -------
     dict
         Without ends where there is one group: drawn again and again it would pretend to certainty.
+
+    References
+    ----------
+    .. [1] Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015.
     """
+    from scipy import stats
+
     n = len(groups)
     names, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     members = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])
@@ -100,10 +112,14 @@ def bootstrap(
         rows = np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
         for name, number in figures(rows).items():
             drawn[name].append(number)
+    # Groups of one size that weigh as evenly; a group of half the rows leaves hardly more than two.
+    sizes = np.bincount(code)
+    equal = max(2.0, float(sizes.sum()) ** 2 / float((sizes.astype(float) ** 2).sum()))
+    tail = float(stats.norm.cdf(np.sqrt(equal / (equal - 1)) * stats.t.ppf(0.025, equal - 1)))
     result = {}
     for name, numbers in drawn.items():
         finite = np.array(numbers)[np.isfinite(numbers)]
-        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (float("nan"), float("nan"))
+        low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (float("nan"), float("nan"))
         result[name] = Figure(float(value[name]), float(low), float(high))
     return result
 
