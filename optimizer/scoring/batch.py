@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from optimizer.scoring import listener
-from optimizer.scoring.base import Scorer, ScorerSpec
-from optimizer.scoring.cache import EmbeddingStore, identity_key
-from optimizer.scoring.ear import Embedding, Unheard
-from optimizer.scoring.ears import open_ear
+from optimizer.scoring.base import ScorerSpec
+from optimizer.scoring.cache import EmbeddingStore
+from optimizer.scoring.judging import File, Judge, Stream
 from optimizer.scoring.memory import StoredEar
 from optimizer.scoring.panel import combine, named_parts
-from optimizer.scoring.spec import LISTENER, PANEL, construct
+from optimizer.scoring.spec import PANEL
 from optimizer.song import Song
 
 
@@ -125,7 +121,7 @@ def rescore(
     with ExitStack() as stack:
         store = _store(store, stack)
         files = [
-            _File(f"{song.study}/{song.number:04d}", song.audio, song.sha256 or None, song.recipe.caption)
+            File(f"{song.study}/{song.number:04d}", song.audio, song.sha256 or None, song.recipe.caption)
             for song in songs
         ]
         return _score(files, spec, store, jobs, on_progress, named=True)
@@ -147,90 +143,8 @@ def audio_files(paths: Sequence[Path | str]) -> list[Path]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What is judged: `audio` is its hash, or None where it could not be read."""
-
-    name: str
-    path: Path | None
-    audio: str | None
-    caption: str | None = None
-    reason: str = ""
-
-
-class _Judge:
-    """One term of a scorer, loaded when the store does not know the answer."""
-
-    def __init__(self, term: Mapping[str, Any], ears: dict[str, StoredEar], store: EmbeddingStore, jobs: int) -> None:
-        self.name, self.weight = str(term["name"]), float(term["weight"])
-        self.identity, self.encoder = term["identity"], str(term["encoder"])
-        self.listens = term["target"] == LISTENER
-        self._target, self._config = str(term["target"]), dict(term["config"])
-        self._store = store
-        self._scorer: Scorer | None = None
-        if self.listens and self.encoder not in ears:
-            ear = open_ear({**self._config["ear"], "jobs": jobs})
-            ears[self.encoder] = StoredEar(ear, self.encoder, store)
-        self.ear = ears.get(self.encoder)
-        self.known: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def recall(self, files: Sequence[_File]) -> None:
-        """Look up what the store knows of all files at once."""
-        by_key: dict[str, list[str]] = {}
-        for file in files:
-            if file.audio is not None:
-                by_key.setdefault(self._key(file), []).append(file.audio)
-        for key, audios in by_key.items():
-            for audio, verdict in self._store.get_verdicts(audios, key).items():
-                self.known[audio, key] = verdict
-
-    def knows(self, file: _File) -> bool:
-        return file.audio is not None and (file.audio, self._key(file)) in self.known
-
-    def judge(self, file: _File, heard: Embedding | None) -> dict[str, Any]:
-        """Return the verdict on one file, from memory if it is there, and remember it."""
-        if file.audio is None:
-            return {"error": file.reason or f"{file.name} has no audio here."}
-        key = self._key(file)
-        if (file.audio, key) in self.known:
-            return self.known[file.audio, key]
-        if isinstance(heard, Unheard):
-            return {"error": heard.reason}
-        scorer = self._open()
-        if isinstance(scorer, listener.Listener) and heard is not None:
-            (verdict,) = scorer.judge([heard])
-        elif file.path is None:
-            return {"error": f"{file.name} has no audio here."}
-        elif hasattr(scorer, "score_captioned"):
-            (verdict,) = scorer.score_captioned([file.path], [file.caption])
-        else:
-            (verdict,) = scorer.score([file.path])
-        if self.encoder and not self.listens and verdict.get("embedding") is not None:
-            # Heads on the same embedding need not hear the song then, now or later.
-            self._store.put(file.audio, self.encoder, np.asarray(verdict["embedding"]))
-        verdict = {word: value for word, value in verdict.items() if word != "embedding"}
-        if "error" not in verdict:
-            self._store.put_verdict(file.audio, key, verdict)
-            self.known[file.audio, key] = verdict
-        return verdict
-
-    def _open(self) -> Scorer:
-        if self._scorer is None:
-            scorer = construct(self._target)
-            if isinstance(scorer, listener.Listener):
-                scorer.load(self._config, self.ear)
-            else:
-                scorer.load(self._config)
-            self._scorer = scorer
-        return self._scorer
-
-    def _key(self, file: _File) -> str:
-        captioned = self.identity.get("prompt") == "caption"
-        return identity_key({**self.identity, "caption": file.caption} if captioned else self.identity)
-
-
 def _score(
-    files: Sequence[_File],
+    files: Sequence[File],
     spec: ScorerSpec,
     store: EmbeddingStore,
     jobs: int,
@@ -243,11 +157,11 @@ def _score(
     name = str(spec.identity.get("name", spec.text))
     alone = {"name": name, "weight": 1.0, "target": spec.target, "config": spec.config}
     terms = spec.config["terms"] if panel else [{**alone, "encoder": spec.encoder, "identity": spec.identity}]
-    judges = [_Judge(term, ears, store, jobs) for term in terms]
+    judges = [Judge(term, ears, store, jobs) for term in terms]
     for judge in judges:
         judge.recall(files)
     streams = {
-        key: _Stream(
+        key: Stream(
             ear,
             files,
             [judge for judge in judges if judge.ear is ear],
@@ -278,39 +192,6 @@ def _score(
     return scores
 
 
-class _Stream:
-    """The embeddings of all files some judge must hear, in order; the next files are decoded meanwhile.
-
-    Files that one of `lenders` is about to judge are left to it: it puts their embeddings into the store.
-    """
-
-    def __init__(
-        self, ear: StoredEar, files: Sequence[_File], judges: Sequence[_Judge], lenders: Sequence[_Judge]
-    ) -> None:
-        todo: dict[str, Path] = {}
-        self._ear, self._lent = ear, set[str]()
-        for file in files:
-            if file.audio is None or all(judge.knows(file) for judge in judges):
-                continue
-            if all(lender.knows(file) for lender in lenders):
-                todo.setdefault(file.audio, file.path or Path(file.name))
-            else:
-                self._lent.add(file.audio)
-        self._audios = iter(list(todo))
-        self._heard: Iterator[Embedding] = ear.stream([(path, audio) for audio, path in todo.items()])
-        self._have: dict[str, Embedding] = {}
-
-    def of(self, file: _File) -> Embedding | None:
-        if file.audio is None:
-            return None
-        if file.audio in self._lent and file.audio not in self._have:
-            # From the store; it is heard here only where the lender gave no embedding.
-            (self._have[file.audio],) = self._ear.stream([(file.path or Path(file.name), file.audio)])
-        while file.audio not in self._have:
-            self._have[next(self._audios)] = next(self._heard)
-        return self._have[file.audio]
-
-
 def _store(store: EmbeddingStore | None, stack: ExitStack) -> EmbeddingStore:
     if store is not None:
         return store
@@ -318,12 +199,12 @@ def _store(store: EmbeddingStore | None, stack: ExitStack) -> EmbeddingStore:
     return stack.enter_context(EmbeddingStore(Path(folder) / "embeddings.db"))
 
 
-def _files(paths: Sequence[Path], store: EmbeddingStore, jobs: int) -> list[_File]:
-    def look(path: Path) -> _File:
+def _files(paths: Sequence[Path], store: EmbeddingStore, jobs: int) -> list[File]:
+    def look(path: Path) -> File:
         try:
-            return _File(str(path), path, store.digest(path))
+            return File(str(path), path, store.digest(path))
         except OSError as error:
-            return _File(str(path), path, None, reason=f"{path} cannot be read: {error.strerror or error}.")
+            return File(str(path), path, None, reason=f"{path} cannot be read: {error.strerror or error}.")
 
     if jobs <= 1 or len(paths) < 2:
         return [look(path) for path in paths]

@@ -236,7 +236,7 @@ class Captions:
 def test_a_judge_that_asks_is_told_each_songs_caption(
     songs: list[Path], store: EmbeddingStore, make_song: Callable[..., Any], make_recipe: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("optimizer.scoring.batch.construct", lambda target: Captions())
+    monkeypatch.setattr("optimizer.scoring.judging.construct", lambda target: Captions())
     identity = {"name": "captions", "prompt": "caption"}
     spec = ScorerSpec("captions", identity, "captions:Captions", captioned=True)
     recipes = [make_recipe(caption=caption) for caption in ("short", "somewhat longer", "short")]
