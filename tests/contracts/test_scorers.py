@@ -17,7 +17,7 @@ from optimizer.scoring import Scorer, open_scorer, prepare
 from optimizer.scoring.acoustic import AcousticScorer
 from optimizer.scoring.heads import write_head
 
-SCORERS = ["acoustic", "banger", "whole_song", "panel", "emotion", "clap", "audiobox"]
+SCORERS = ["acoustic", "banger", "whole_song", "panel", "emotion", "class_of_three", "clap", "audiobox"]
 
 RATE = 24_000
 
@@ -59,6 +59,24 @@ def emotion(mert_folder: Path, head_file: Path, tmp_path_factory: pytest.TempPat
         write_head(folder / axis, {"encoder": encoder, "target": {"kind": "clamp"}}, tensors)
     (folder / "emotion.json").write_text('{"references": {"calm": [6.89, 1.67]}, "scale": [1, 9]}')
     return open_scorer(prepare(f"emotion:{folder}:calm", {"encoder": mert_folder}))
+
+
+@pytest.fixture(scope="module")
+def class_of_three(mert_folder: Path, head_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    """A classifier's folder, judging by one class, on what MERT hears."""
+    folder = tmp_path_factory.mktemp("classes")
+    encoder = prepare("banger", {"encoder": mert_folder, "head": head_file}).identity["encoder"]
+    config = {
+        "encoder": encoder,
+        "kind": "classifier",
+        "classes": ["funk", "Nan", "r+b"],
+        "target": {"kind": "softmax"},
+    }
+    random = np.random.default_rng(3)
+    tensors = {f"members.{m}.net.0.{word}": random.standard_normal((3, 32) if word == "weight" else 3) / 4
+               for m in range(2) for word in ("weight", "bias")}  # fmt: skip
+    write_head(folder, config, tensors)
+    return open_scorer(prepare(f"{folder}:Nan", {"encoder": mert_folder}))
 
 
 @pytest.fixture(scope="module")
