@@ -76,7 +76,9 @@ def main(
         str | None, typer.Option(help="Such as banger, banger+tunejury:0.5, acoustic, a folder, package.module:Class.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Folder or Hub id of MERT.", metavar="DIR_OR_ID")] = None,
-    head: Annotated[str | None, typer.Option(help="Head for the scorer: a file; for emotion:NAME its folder.", metavar="PATH")] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Head for the scorer: a file; for emotion:NAME its folder.", metavar="PATH")
+    ] = None,
     window: Annotated[str | None, typer.Option(help="What the scorer hears: first, middle or all.")] = None,
     scorer_device: Annotated[str | None, typer.Option(help="auto, cuda, mps or cpu, for the scorer.")] = None,
     scorer_dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,

@@ -26,7 +26,9 @@ ScorerOption = Annotated[
     str | None, typer.Option("--scorer", help="Such as banger+tunejury:0.5; banger if it is here, else acoustic.")
 ]
 Encoder = Annotated[str | None, typer.Option("--encoder", help="Folder or Hub id of MERT.", metavar="DIR_OR_ID")]
-Head = Annotated[str | None, typer.Option("--head", help="Head for the scorer: a file; for emotion:NAME its folder.", metavar="PATH")]
+Head = Annotated[
+    str | None, typer.Option("--head", help="Head for the scorer: a file; for emotion:NAME its folder.", metavar="PATH")
+]
 Window = Annotated[str | None, typer.Option("--window", help="first, middle or all.")]
 Device = Annotated[str | None, typer.Option("--scorer-device", help="auto, cuda, mps or cpu.")]
 Dtype = Annotated[str | None, typer.Option("--scorer-dtype", help="float32 or bfloat16.")]
