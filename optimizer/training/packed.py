@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas
 
 AUDIO = "audio"
-ROWS = 16
-"""Songs in memory at a time; a minute of stereo WAV is 10 MB."""
+ROWS = 4
+"""Songs read at a time; a minute of stereo WAV is 10 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,29 @@ def holds_audio(file: Path) -> bool:
     return kind is not None and (_binary(kind) or pa.types.is_struct(kind))
 
 
-def read_packed(packed: Packed) -> Iterator[list[tuple[int, bytes | None, str | None]]]:
-    """Yield a few rows at a time as (corpus's row, content, path): without content the path says where it lies."""
+def read_packed(packed: Packed) -> Iterator[Iterator[tuple[int, Any, str | None]]]:
+    """Yield a few rows at a time, each as (corpus's row, content, path): without content the path says where it lies.
+
+    Content is a buffer that is not copied; it goes with its row.
+    """
     row = packed.first
     for batch in _batches(packed.file):
-        found = []
-        for item in batch.column(0):
-            value = item.as_py()
-            if isinstance(value, dict):
-                content, path = value.get("bytes"), value.get("path")
-            else:
-                content, path = value, None
-            found.append((row, content, path))
-            row += 1
-        yield found
+        column = batch.column(0)
+        yield (_content(row + number, column[number]) for number in range(len(column)))
+        row += len(column)
+
+
+def _content(row: int, item: Any) -> tuple[int, Any, str | None]:
+    import pyarrow as pa
+
+    path = None
+    if pa.types.is_struct(item.type):
+        names = [field.name for field in item.type]
+        path = item["path"].as_py() if item.is_valid and "path" in names else None
+        if not item.is_valid or "bytes" not in names:
+            return row, None, path
+        item = item["bytes"]
+    return row, item.as_buffer() if item.is_valid else None, path
 
 
 def _batches(file: Path) -> Iterator[Any]:
@@ -108,7 +117,8 @@ def _batches(file: Path) -> Iterator[Any]:
         return
     import pyarrow.parquet as pq
 
-    # Without a buffer of its own pyarrow reads a row group's whole column, however few rows are asked for.
+    # Writers put a row group's audio into one page, so that this much is read at once, and a second time as Arrow's.
+    # Without a buffer of its own size pyarrow holds the whole column beside it.
     with pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as source:
         yield from source.iter_batches(batch_size=ROWS, columns=[AUDIO], use_threads=False)
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from optimizer.runs import storage_error
 from optimizer.scoring.cache import EmbeddingStore
@@ -85,7 +86,7 @@ def _of_file(row: int, path: Path, known: str | None, store: EmbeddingStore) -> 
 
 
 def _of_row(
-    row: int, content: bytes | None, path: str | None, corpus: Corpus, beside: Path, folder: Path, store: EmbeddingStore
+    row: int, content: Any, path: str | None, corpus: Corpus, beside: Path, folder: Path, store: EmbeddingStore
 ) -> Sound:
     if content is None:
         if not path:
