@@ -1,4 +1,4 @@
-"""Peak memory of embedding audio that lies in Parquet: about two row groups' and a few songs', however long the file is.
+"""Peak memory of embedding audio that lies in Parquet: about two row groups', however long the file is.
 
 python benchmarks/packed.py [--songs 96] [--minutes 1.0]
 
