@@ -50,7 +50,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"licence: {card['encoder']['licence'] or 'not known'}.",
         "",
         "Figures are of the test part; brackets hold the 95 % bootstrap interval"
-        + (f" over values of `{card['group']}`." if card["group"] else " over songs."),
+        + (f" over values of `{card['interval_over']}`." if card["interval_over"] else " over songs."),
     ]
     for kind, split in card["splits"].items():
         lines += ["", f"## {kind.title()} split ({' / '.join(map(str, split['songs']))} songs)", ""]

@@ -133,6 +133,9 @@ def train_classifier(
             next_step="For numbers: --task regression.",
         )
     groups = np.arange(len(code)) if group is None else data.column(group).astype(str)
+    # What shares a group, or the words it was generated from, is no two witnesses.
+    by = group or (str(data.info["split_by"]) if data.info.get("split_by") in data.table.columns else None)
+    witnesses = np.arange(len(code)) if by is None else data.column(by).astype(str)
     splits = {"random": stratified_split(code, seed)}
     if (given := given_split(data, code, seed)) is not None:
         splits["given"] = given
@@ -158,7 +161,7 @@ def train_classifier(
         logits = model.logits(x[t])
         said = {"model": logits.argmax(axis=1), "ridge": line.logits(x[t]).argmax(axis=1)}
         deaf = _deaf(data, code, split, groups, len(classes))
-        rival, figures = _figures({**said, **deaf}, list(deaf), code[t], groups[t], seed, rounds)
+        rival, figures = _figures({**said, **deaf}, list(deaf), code[t], witnesses[t], seed, rounds)
         gains[kind] = (rival, figures["balanced accuracy"])
         document[kind] = {
             "songs": [len(a), len(v), len(t)],
@@ -183,6 +186,7 @@ def train_classifier(
         "seed": seed,
         "group": group,
         "given_by": data.info.get("split_by"),
+        "interval_over": by,
         "songs": len(code),
         "unlabelled": whole - len(code),
         "classes": classes,

@@ -244,6 +244,11 @@ def test_a_given_split_is_kept_and_chosen_by_whole_captions(tmp_path, write_data
     card = train(data, tmp_path / "c", group=None, recipe="ridge")
     assert list(card["splits"]) == ["random", "given"] and card["splits"]["given"]["kept"]
     assert "under the given split" in card["verdict"] and card["given_by"] == "caption"
+    assert "over values of `caption`" in (tmp_path / "c" / "card.md").read_text()
+    # Three captions are three witnesses, however many songs have them.
+    alone = train(read_data(write_data(tmp_path / "e", vectors, table)), tmp_path / "f", group=None, recipe="ridge")
+    wide, narrow = (one["splits"]["given"]["accuracy"]["model"] for one in (card, alone))
+    assert wide[2] - wide[1] != narrow[2] - narrow[1] and alone["interval_over"] is None
 
 
 def test_the_same_seed_gives_the_same_folder(data, tmp_path):
