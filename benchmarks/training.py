@@ -66,7 +66,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(cards["label"]["verdict"])
     for kind, split in cards["label"]["splits"].items():
-        print(f"{kind}: epochs {split['training']['epochs']}")
+        print(f"{kind}: epochs {split['training'].get('epochs', 'none')}")
     print(
         f"{options.songs} songs, recipe {options.recipe}, {cores()} cores: {seconds:.1f} s, of which {trained:.1f} s "
         f"until the last epoch; {time.process_time():.1f} CPU s, peak memory {peak:.0f} MiB"
