@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from scipy import integrate, stats
@@ -97,6 +98,7 @@ def curve(rng: np.random.Generator, rounds: int) -> None:
         _show(f"{songs} songs", tally)
 
 
+@cache
 def _maximum(n: int) -> float:
     def density(z: float) -> float:
         return float(z * n * stats.norm.pdf(z) * stats.norm.cdf(z) ** (n - 1))

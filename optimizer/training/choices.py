@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 CLUSTERS = (
-    "rater", "rater_id", "listener", "annotator", "annotator_id", "participant_id", "user_id", "worker_id",
+    "rater", "rater_id", "listener", "annotator", "annotator_id", "participant_id", "user", "user_id", "worker_id",
     "prompt", "prompt_id",
 )  # fmt: skip
 """Columns that are taken for what pairs may share, where the caller names none."""

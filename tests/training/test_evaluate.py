@@ -154,12 +154,15 @@ def test_choices_know_both_systems_and_their_raters(tmp_path, write_data):
     assert (len(found.a), found.lost, list(found.share)) == (3, 1, [1.0, 0.0, 0.0])
     assert [side.tolist() for side in found.systems] == [["s"] * 3, ["s", "t", "s"]]
     assert {name: list(column) for name, column in found.clusters.items()} == {"rater": ["p", "q", "p"]}
+    frame = pd.read_csv(file)
+    frame.iloc[[3, 0, 1, 2]].to_csv(file, index=False)
     table = pd.DataFrame({"path": [str(tmp_path / f"{n}.wav") for n in "wxyz"], "system": list("WXYZ")})
     data = read_data(write_data(tmp_path / "data", np.zeros((4, 3), np.float32), table))
-    found = read_choices(file, data, ["a_system"])
+    found = read_choices(file, data, ["b_system"])
     assert (found.lost, [side.tolist() for side in found.systems]) == (2, [["X", "Y"], ["Y", "Z"]])
     assert [found.files[row][-5:] for row in found.a] == ["x.wav", "y.wav"] and len(found.files) == 3
-    assert list(found.clusters) == ["a_system"]
+    # Columns of the file follow the pairs that are left, not its first lines.
+    assert {name: list(column) for name, column in found.clusters.items()} == {"b_system": ["s", "t"]}
 
 
 def test_choices_that_cannot_be_read_are_refused(tmp_path):
