@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +86,34 @@ def test_rows_with_audio_are_read_a_few_at_a_time(tmp_path, songs, monkeypatch, 
     plain = tmp_path / "plain"
     hear(read_corpus(tmp_path / "wav"), plain)
     assert np.array_equal(data.vectors[:5], read_data(plain).vectors[:5])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from optimizer.training import packed
+from optimizer.training.corpus import read_corpus
+from optimizer.training.embed import embed, open_space
+packed.ROWS = 2
+def stop(done, *rest):
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+embed(read_corpus(Path(sys.argv[1])), Path(sys.argv[2]), open_space("acoustic", {}), on_progress=stop)
+"""
+
+
+def test_a_kill_between_packed_songs_costs_none_of_them(tmp_path, songs):
+    table = rows_of([(song.read_bytes(), None) for song in songs])
+    pq.write_table(table, tmp_path / "songs.parquet", row_group_size=3)
+    out, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "songs.parquet"), str(out)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert (out / ".audio").is_dir() and not (out / "embedding.json").exists()
+    assert hear(read_corpus(tmp_path / "songs.parquet"), out)["heard"] == 4
+    hear(read_corpus(tmp_path / "songs.parquet"), whole)
+    for name in ("embeddings.npy", "table.csv", "failures.csv", "embedding.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert {file.name for file in out.iterdir()} == {file.name for file in whole.iterdir()}
 
 
 def test_rows_with_paths_stay_within_the_data_set(tmp_path, songs):
