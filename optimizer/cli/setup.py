@@ -25,10 +25,14 @@ def complete_name(incomplete: str) -> list[str]:
 
 def setup(
     name: Annotated[
-        str, typer.Argument(help="acestep, musicgen, mert, banger, tunejury, ...", autocompletion=complete_name)
+        str,
+        typer.Argument(help="acestep, musicgen, mert, banger, tunejury, emotion, ...", autocompletion=complete_name),
     ],
     source: Annotated[
-        str | None, typer.Argument(metavar="[FILE_OR_URL]", help="For banger and tunejury: where the head is.")
+        str | None,
+        typer.Argument(
+            metavar="[FILE_OR_URL]", help="For banger and tunejury: where the head is; for emotion: its folder."
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="For acestep and musicgen: another Hub id, with @revision, or a folder.")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.errors import CheckpointError, UsageError
-from optimizer.scoring.heads import CONFIG, SCALE, Head
+from optimizer.scoring.heads import A_NAME, CONFIG, SCALE, Head, is_name
 from optimizer.scoring.network import outputs
 
 KIND = "classifier"
@@ -103,11 +103,12 @@ def read_classes(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if config.get("kind") != KIND:
         return ()
     names = config.get("classes")
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+    if not isinstance(names, list) or not all(map(is_name, names)):
         names = []
     if len(set(names)) != len(names) or len(names) < 2:
         raise CheckpointError(
-            f"{path}: classes {config.get('classes')!r} must be a list of two or more different names."
+            f"{path}: classes {config.get('classes')!r:.200} must be a list of two or more different names, each "
+            f"{A_NAME}."
         )
     return tuple(names)
 
@@ -118,7 +119,7 @@ def choices(folder: str | Path) -> tuple[str, ...]:
     for file, word in ((CONFIG, "classes"), ("emotion.json", "references")):
         try:
             found = json.loads((place / file).read_text(encoding="utf-8"))[word]
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
         if isinstance(found, list | dict):
             return tuple(map(str, found))

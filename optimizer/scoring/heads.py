@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ from optimizer.scoring.tensors import read_tensors
 FORMAT = 1
 CONFIG, WEIGHTS = "head.json", "head.safetensors"
 SCALE = (0.0, 10.0)
+LONGEST_NAME = 200
+A_NAME = f"one line of 1 to {LONGEST_NAME} printable characters"
+"""What a name has to be, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +80,15 @@ class Target:
         CheckpointError
             If it is not a monotone map.
         """
-        given: dict[str, Any] = {
-            word: tuple(map(float, value)) if isinstance(value, list | tuple) else value
-            for word, value in values.items()
-        }
         try:
+            given: dict[str, Any] = {
+                word: tuple(map(float, value)) if isinstance(value, list | tuple) else value
+                for word, value in values.items()
+            }
             target = cls(**given)
             numbers = [target.scale, target.offset, target.centre, *target.raw, *target.score]
             sound = all(math.isfinite(number) for number in numbers) and target.scale > 0
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(f"target {dict(values)!r} is not usable: {error}.") from error
         if target.kind not in ("clamp", "affine", "logistic", "quantile"):
             raise CheckpointError(f"target kind {target.kind!r} must be clamp, affine, logistic or quantile.")
@@ -222,19 +226,28 @@ def read_config(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} is not a trained head: it has no {CONFIG}.", next_step=step) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", next_step=step) from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else values
+        found = values.get("format") if isinstance(values, dict) else type(values).__name__
         raise CheckpointError(f"{path}: format {found!r} is not {FORMAT}, the one this version reads.", next_step=step)
     if not isinstance(values.get("encoder"), str) or not isinstance(values.get("target"), dict):
         raise CheckpointError(f"{path} must name its encoder (text) and its target (table).", next_step=step)
+    # Both are printed; a folder from elsewhere must not write to the terminal what it likes.
+    for word in ("name", "encoder"):
+        if values.get(word) is not None and not is_name(values[word]):
+            raise CheckpointError(f"{path}: {word} {values[word]!r:.200} must be {A_NAME}.", next_step=step)
     layers = values.get("layers", [-1])
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, int) for layer in layers):
         raise CheckpointError(f"{path}: layers {layers!r} must be a list of whole numbers.", next_step=step)
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS}.", next_step=step)
     return values
+
+
+def is_name(text: object) -> bool:
+    """Tell whether a text can be a head's name, a class's, or an encoder's: see `A_NAME`."""
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable() and not text.isspace()
 
 
 def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
@@ -253,7 +266,7 @@ def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np
     CheckpointError
         If the two do not make a head; nothing is written then.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     values = {"format": FORMAT, **config}
     arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in tensors.items()}
@@ -261,12 +274,15 @@ def write_head(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np
     values |= {"dims": head.describe()["dims"], "members": len(head.members)}
     folder.mkdir(parents=True, exist_ok=True)
     # The configuration last: a folder without it is not taken for a head.
-    partial = folder / f".{WEIGHTS}.partial"
-    save_file(arrays, str(partial))
-    partial.replace(folder / WEIGHTS)
-    partial = folder / f".{CONFIG}.partial"
-    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / CONFIG)
+    # Not by `save_file`: it makes files that nobody but their owner may read, beside a card that all may.
+    content = {WEIGHTS: save(arrays), CONFIG: (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()}
+    for name, data in content.items():
+        partial = folder / f".{name}.partial"
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / name)
 
 
 def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path: Path) -> Head:
@@ -277,9 +293,12 @@ def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path
     )
     if (mean is None) != (std is None) or (std is not None and (std <= 0).any()):
         raise CheckpointError(f"{path}: standardise.mean and standardise.std come together, std above 0.")
+    for name, array, axes in (("standardise.mean", mean, 1), ("standardise.std", std, 1), ("project", project, 2)):
+        if array is not None and (array.ndim != axes or not array.size):
+            raise CheckpointError(f"{path}: {name} of shape {array.shape} must have {axes} dimensions, none of them 0.")
     members: dict[str, dict[str, np.ndarray]] = {}
     for name, tensor in rest.items():
-        match = re.match(r"members\.(\d+)\.", name)
+        match = re.match(r"members\.([0-9]{1,6})\.", name)
         members.setdefault(match[1] if match else "", {})[name] = tensor
     if not members or "" in members:
         left = ", ".join(members.get("", {})) or "nothing"
@@ -298,7 +317,7 @@ def _assemble(config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], path
         head = Head(networks, Target.from_dict(config["target"]), mean, std, project)
     inputs = {network[0].weight.shape[1] for network in networks}
     before = head.width if project is None else int(project.shape[0])
-    if inputs != {before} or (mean is not None and len(mean) != head.width):
+    if inputs != {before} or any(x is not None and len(x) != head.width for x in (mean, std)):
         raise CheckpointError(f"{path}: members, project and standardise do not fit one another.")
     return head
 
@@ -320,6 +339,12 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load_file
 
     try:
-        return dict(load_file(str(path)))
+        arrays = dict(load_file(str(path)))
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is truncated or damaged: {error}") from error
+    except (TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} holds a number type that is not read here: {error}.") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise CheckpointError(f"{path}: {name} holds {array.dtype}; numbers are needed.")
+    return arrays

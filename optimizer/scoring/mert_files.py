@@ -19,6 +19,9 @@ REPO = "m-a-p/MERT-v1-330M"
 REVISION = "0e06c986db0527c0fd1b47181c40f006805e3de0"
 """The commit of the Hub repository whose weights are meant; only the three files below are needed of its 5 GB."""
 
+PINNED = f"{REPO}@{REVISION}"
+"""What `optimizer.scoring.ear.EarSpec.encoder` is with these weights."""
+
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in order of preference; the Hub's main branch has the second."""
@@ -210,7 +213,7 @@ def read_json(path: Path, next_step: str) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is not there.", next_step=next_step) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged or half-downloaded: {error}.", next_step=next_step) from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} must hold a JSON object, not {type(values).__name__}.", next_step=next_step)

@@ -59,7 +59,7 @@ def run(layers: Sequence[Layer], x: np.ndarray) -> float:
     return float(outputs(layers, x)[0])
 
 
-_NAME = re.compile(r"(?:.*\.)?(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)")
+_NAME = re.compile(r"(?:.*\.)?([0-9]{1,6})\.(weight|bias|running_mean|running_var|num_batches_tracked)")
 
 
 def read_network(tensors: Mapping[str, np.ndarray], path: Path, ends: int = 1) -> tuple[Layer, ...]:

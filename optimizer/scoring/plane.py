@@ -86,11 +86,17 @@ def open_plane(folder: Path, target: Mapping[str, Any]) -> PlaneHead:
             f"{folder}: valence judges embeddings of {pair[0].width} numbers, arousal of {pair[1].width}.",
             next_step="Train both at once: optimize train --target valence,arousal --data DIR --out HEAD",
         )
-    units = tuple(_units(heads.read_config(folder / axis)) for axis in AXES)
+    units = tuple(_units(heads.read_config(folder / axis), folder / axis) for axis in AXES)
     valence, arousal = target["point"]
     return PlaneHead((pair[0], pair[1]), (units[0], units[1]), (float(valence), float(arousal)), float(target["reach"]))
 
 
-def _units(config: Mapping[str, Any]) -> tuple[float, float]:
+def _units(config: Mapping[str, Any], folder: Path) -> tuple[float, float]:
     units = config.get("units", {})
-    return float(units.get("offset", 0.0)), float(units.get("scale", 1.0))
+    try:
+        found = float(units.get("offset", 0.0)), float(units.get("scale", 1.0))
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        found = (math.nan, math.nan)
+    if not all(map(math.isfinite, found)):
+        raise CheckpointError(f"{folder / heads.CONFIG}: units {units!r} must hold two numbers, offset and scale.")
+    return found

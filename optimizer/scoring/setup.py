@@ -8,6 +8,7 @@ banger      Hub treadon/banger-scorer, ``scorer_model.pt``, 2.8 MB              
 tunejury    GitHub yonghyunk1m/TuneJury, ``checkpoints/input_ablation/A2_mert_only.pt``    CC BY-NC 4.0
 clap        Hub laion/larger_clap_music, 776 MB                                            Apache-2.0
 audiobox    Hub facebook/audiobox-aesthetics, 415 MB                                       CC BY 4.0
+emotion     a folder of this machine, as ``optimize train --target valence,arousal``       the heads' own
 ==========  =============================================================================  =====================
 
 ``banger`` and ``tunejury`` also take a FILE or an https address, for a head that moved or was trained elsewhere.
@@ -26,9 +27,10 @@ from pathlib import Path
 
 from optimizer.checkpoints import Progress, download
 from optimizer.errors import CheckpointError, MissingPrerequisite, UsageError, did_you_mean
-from optimizer.scoring import audiobox, banger, clap, mert_files, tunejury
+from optimizer.scoring import audiobox, banger, clap, emotion, mert_files, tunejury
 from optimizer.scoring.heads import open_head
-from optimizer.scoring.published import Published, kept
+from optimizer.scoring.plane import AXES
+from optimizer.scoring.published import Published, heads_folder, kept
 
 MERT_WIDTH = 1024
 LARGEST_HEAD = 100 << 20
@@ -60,7 +62,7 @@ def setup(name: str, source: str | None = None, progress: Progress | None = None
     name : str
         One of `SETUPS`.
     source : str, optional
-        File or https address of a head; only ``banger`` and ``tunejury`` take one.
+        File or https address of a head; only ``banger`` and ``tunejury`` take one. ``emotion`` needs its folder.
     progress : callable, optional
         Called with (bytes done, bytes in all).
 
@@ -75,8 +77,10 @@ def setup(name: str, source: str | None = None, progress: Progress | None = None
     """
     if name not in SETUPS:
         raise UsageError(f"there is no listener {name!r} to set up: {', '.join(SETUPS)}.{did_you_mean(name, SETUPS)}")
-    if source is not None and name not in HEADS:
-        raise UsageError(f"optimize setup {name} takes no file or address; only {' and '.join(HEADS)} do.")
+    if source is not None and name not in (*HEADS, EMOTION):
+        raise UsageError(
+            f"optimize setup {name} takes no file or address; {' and '.join(HEADS)} do, and {EMOTION} takes a folder."
+        )
     return SETUPS[name](source, progress)
 
 
@@ -127,6 +131,34 @@ def _setup_head(head: Published, source: str | None, progress: Progress | None) 
     return Fetched(head.name, target, head.licence)
 
 
+def _setup_emotion(source: str | None, _: Progress | None) -> Fetched:
+    """Copy a trained emotion folder to where ``emotion:calm`` looks; a kill leaves the old one, the new or none."""
+    if source is None:
+        raise UsageError(
+            f"optimize setup {EMOTION} needs the folder of a trained emotion head.",
+            next_step="Train one: optimize train --target valence,arousal --data DIR --out HEAD; then: "
+            "optimize setup emotion HEAD",
+        )
+    given = Path(source).expanduser().absolute()
+    target = heads_folder() / EMOTION
+    # What cannot judge is refused under the name the user gave it; the copy is looked at once more.
+    emotion.verify(given)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{EMOTION}-") as folder:
+        fresh, old = Path(folder) / "fresh", Path(folder) / "old"
+        for name in (*emotion.FILES, *(f"{axis}/{card}" for axis in AXES for card in CARDS)):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            if name in emotion.FILES or (given / name).is_file():
+                _copy(str(given / name), fresh / name)
+                with (fresh / name).open("rb") as stream:
+                    os.fsync(stream.fileno())
+        licence = emotion.verify(fresh)
+        if target.is_symlink() or target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    return Fetched(EMOTION, target, licence)
+
+
 def _check_head(path: Path, head: Published) -> None:
     width = open_head(path).width
     if width != MERT_WIDTH:
@@ -169,6 +201,9 @@ def _fetch(url: str, target: Path, progress: Progress | None, mend: str) -> None
         ) from error
 
 
+EMOTION = "emotion"
+CARDS = ("card.md", "card.json")
+
 HEADS: Mapping[str, Published] = {"banger": banger.HEAD, "tunejury": tunejury.HEAD}
 
 SETUPS: Mapping[str, Callable[[str | None, Progress | None], Fetched]] = {
@@ -177,5 +212,6 @@ SETUPS: Mapping[str, Callable[[str | None, Progress | None], Fetched]] = {
     "tunejury": lambda source, progress: _setup_head(tunejury.HEAD, source, progress),
     "clap": _setup_clap,
     "audiobox": _setup_audiobox,
+    EMOTION: _setup_emotion,
 }
 """What ``optimize setup`` can fetch for listening, by name."""

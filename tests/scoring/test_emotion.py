@@ -250,6 +250,58 @@ def test_the_folder_among_the_users_heads_is_the_default(write_emotion: Write) -
     assert prepare("emotion:calm").config["head"] == str(heads_folder() / "emotion")
 
 
+def test_a_trained_folder_is_installed_whole(write_emotion: Write, tmp_path: Path) -> None:
+    from optimizer.scoring.published import heads_folder
+    from optimizer.scoring.setup import setup
+
+    with pytest.raises(CheckpointError, match="no emotion head in") as caught:
+        prepare("emotion:calm")
+    assert "optimize setup emotion HEAD" in str(caught.value.next_step)
+    with pytest.raises(UsageError, match="needs the folder") as asked:
+        setup("emotion")
+    assert "--target valence,arousal" in str(asked.value.next_step)
+    # Neither is its encoder here, nor need it be.
+    given = write_emotion(tmp_path / "given", "mert@sha256:00", 32, valence={"licence": "CC0"})
+    (given / "valence" / "card.md").write_text("good")
+    (given / "secret.txt").write_text("mine")
+    fetched = setup("emotion", str(given))
+    assert fetched.path == heads_folder() / "emotion" and fetched.licence == "CC0"
+    found = sorted(str(path.relative_to(fetched.path)) for path in fetched.path.rglob("*") if path.is_file())
+    axes = [f"{axis}/{name}" for axis in ("arousal", "valence") for name in ("head.json", "head.safetensors")]
+    assert found == sorted([*axes, "emotion.json", "valence/card.md"])
+    with pytest.raises(CheckpointError, match="trained on mert@sha256:00"):
+        prepare("emotion:calm")
+    measured = write_emotion(tmp_path / "measured", "acoustic-1", ACOUSTIC)
+    setup("emotion", str(measured))
+    assert prepare("emotion:calm").identity == prepare(f"emotion:{measured}:calm").identity
+    setup("emotion", str(fetched.path))
+    assert [path.name for path in heads_folder().iterdir()] == ["emotion"]
+
+
+def test_a_folder_that_cannot_judge_is_not_installed(write_emotion: Write, tmp_path: Path) -> None:
+    from optimizer.scoring.published import heads_folder
+    from optimizer.scoring.setup import setup
+
+    setup("emotion", str(write_emotion(tmp_path / "good", "acoustic-1", ACOUSTIC)))
+    before = prepare("emotion:calm").identity
+    bad = write_emotion(tmp_path / "bad", "acoustic-1", ACOUSTIC, widths={"arousal": 83})
+    with pytest.raises(CheckpointError, match="arousal of 83"):
+        setup("emotion", str(bad))
+    (bad / "arousal" / "head.safetensors").write_bytes(b"half")
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        setup("emotion", str(bad))
+    for text in ('{"references": {"a\\u001b[2J": [1, 2]}, "scale": [1, 9]}', '{"references": {}, "scale": [1, 9]}'):
+        (bad / "emotion.json").write_text(text)
+        with pytest.raises(CheckpointError, match="points of two numbers") as caught:
+            setup("emotion", str(bad))
+        assert "\x1b" not in str(caught.value)
+    for place in ("nowhere", "bad/valence", "https://example.org/emotion"):
+        with pytest.raises(CheckpointError, match="there is no emotion head in"):
+            setup("emotion", str(tmp_path / place) if "//" not in place else place)
+    assert prepare("emotion:calm").identity == before
+    assert [path.name for path in heads_folder().iterdir()] == ["emotion"]
+
+
 def test_the_identity_changes_with_the_emotion_the_heads_and_the_references(
     measured: Path, write_emotion: Write, tmp_path: Path
 ) -> None:

@@ -164,7 +164,7 @@ def test_clap_takes_one_kind_of_weights(hub: dict[str, Any], tmp_path: Path) -> 
 
 
 def test_every_model_scorer_can_be_set_up(mert_folder: Path) -> None:
-    assert set(SETUPS) == {"mert", "banger", "tunejury", "clap", "audiobox"}
+    assert set(SETUPS) == {"mert", "banger", "tunejury", "clap", "audiobox", "emotion"}
     for name in ("banger", "tunejury"):
         with pytest.raises(CheckpointError, match=f"optimize setup {name}"):
             prepare(name, {"encoder": str(mert_folder)})
