@@ -21,6 +21,7 @@ STORE = "embeddings.db"
 """What an embedding in progress has heard."""
 
 UNKNOWN_ENCODER = "unknown"
+EMBEDDING_COLUMNS = ("embedding", "embeddings", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     Parameters
     ----------
     folder : Path
-        With ``embeddings.npy`` and ``table.csv`` (or ``table.parquet``), or the published ``metadata.json``.
+        With ``embeddings.npy`` and ``table.csv`` (or ``table.parquet``), or the published ``metadata.json``; or with
+        Parquet files that have a column ``embedding``.
     tracks : Path, optional
         FMA's ``tracks.csv``: its columns (artist, album, genre, listens) are joined by id.
 
@@ -99,31 +101,41 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     from optimizer.training.corpus import read_frame
 
     path = folder / VECTORS
+    if (folder / "run.toml").is_file():
+        raise UsageError(
+            f"{folder} is a run, not embeddings.",
+            next_step=f"First: optimize embed {folder} --out DIR; then --data DIR.",
+        )
     if (folder / STORE).is_file() and not (folder / INFO).is_file():
         raise UsageError(
             f"{folder} is an embedding in progress: it has no {INFO} yet.",
             next_step=f"Finish it with the same command as before: optimize embed CORPUS --out {folder}",
         )
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}", next_step="Make it with: optimize embed CORPUS --out DIR"
-        ) from error
+    packed = [] if path.is_file() else sorted(folder.rglob("*.parquet"))
     info: dict[str, Any] = {}
     table_path = next((folder / n for n in (TABLE, "table.parquet") if (folder / n).is_file()), None)
-    if table_path is not None:
-        # Only what is empty is missing here: a genre may be called None, and a user's NA was left empty when written.
-        table = read_frame(table_path, missing=("",)) if (folder / INFO).is_file() else read_frame(table_path)
-        if (folder / INFO).is_file():
-            info = _read_json(folder / INFO, "Run the same optimize embed command again.")
-    elif (folder / PUBLISHED).is_file():
-        table, info = _published(folder / PUBLISHED)
+    if packed:
+        vectors, table = _columns(packed)
     else:
-        raise UsageError(
-            f"{folder} has neither {TABLE} nor {PUBLISHED} beside {VECTORS}.",
-            next_step="Make it with: optimize embed CORPUS --out DIR",
-        )
+        try:
+            vectors = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path} cannot be read: {error}", next_step="Make it with: optimize embed CORPUS --out DIR"
+            ) from error
+        if table_path is not None:
+            whole = (folder / INFO).is_file()
+            # Only what is empty is missing: a genre may be called None, and a user's NA was left empty when written.
+            table = read_frame(table_path, missing=("",) if whole else None)
+            if whole:
+                info = _read_json(folder / INFO, "Run the same optimize embed command again.")
+        elif (folder / PUBLISHED).is_file():
+            table, info = _published(folder / PUBLISHED)
+        else:
+            raise UsageError(
+                f"{folder} has neither {TABLE} nor {PUBLISHED} beside {VECTORS}.",
+                next_step="Make it with: optimize embed CORPUS --out DIR",
+            )
     if vectors.ndim != 2 or len(vectors) != len(table):
         raise UsageError(
             f"{path} has shape {vectors.shape}; its table has {len(table)} rows.",
@@ -138,6 +150,26 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
         good &= ~table["id"].isin(labels.KNOWN_BAD).to_numpy()
     data = Data(np.asarray(vectors, dtype=np.float32), table, {"encoder": UNKNOWN_ENCODER, **info}, folder)
     return data if good.all() else data.select(np.flatnonzero(good))
+
+
+def _columns(files: list[Path]) -> tuple[np.ndarray, pandas.DataFrame]:
+    """Read Parquet files whose rows hold an embedding as a list of numbers, as others publish them."""
+    import pandas as pd
+
+    from optimizer.training.corpus import read_frame
+
+    table = pd.concat([read_frame(file) for file in files], ignore_index=True)
+    name = next((word for word in EMBEDDING_COLUMNS if word in table.columns), None)
+    if name is None:
+        raise UsageError(
+            f"{files[0]} has no column with embeddings; it has {', '.join(map(str, table.columns))}.",
+            next_step=f"Call it {EMBEDDING_COLUMNS[0]}; for audio, first: optimize embed CORPUS --out DIR",
+        )
+    try:
+        vectors = np.stack([np.asarray(row, dtype=np.float32) for row in table[name]])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{files[0]}: column {name!r} must hold lists of numbers, all as long: {error}.") from error
+    return vectors, table.drop(columns=name)
 
 
 def _join(table: pandas.DataFrame, tracks: Path, folder: Path) -> pandas.DataFrame:

@@ -144,3 +144,25 @@ def test_embeddings_that_cannot_be_read_say_why(tmp_path):
         read_data(folder)
     with pytest.raises(UsageError, match=r"cannot be read.*\n.*optimize embed"):
         read_data(tmp_path)
+    (tmp_path / "run.toml").write_text("")
+    with pytest.raises(UsageError, match=r"is a run, not embeddings.*\n.*optimize embed"):
+        read_data(tmp_path)
+
+
+def test_embeddings_in_parquet_are_read_as_they_are_published(tmp_path):
+    rows = [{"track_id": 140 + n, "embedding": [float(n), 1.0], "genre": "Rock", "listens": n} for n in range(4)]
+    for part in range(2):
+        pd.DataFrame(rows[2 * part : 2 * part + 2]).to_parquet(tmp_path / f"train-{part}.parquet")
+    data = read_data(tmp_path)
+    assert data.vectors.tolist() == [[0, 1], [1, 1], [2, 1], [3, 1]] and data.vectors.dtype == np.float32
+    assert data.column("id").tolist() == [140, 141, 142, 143] and "embedding" not in data.table
+    write_tracks(tmp_path / "tracks.csv", range(140, 150))
+    assert read_data(tmp_path, tmp_path / "tracks.csv").column("artist_id").tolist() == [46, 47, 47, 47]
+    pd.DataFrame([{"embedding": [1.0]}]).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match="must hold lists of numbers, all as long"):
+        read_data(tmp_path)
+    for file in tmp_path.glob("*.parquet"):
+        file.unlink()
+    pd.DataFrame(rows).drop(columns="embedding").to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match=r"has no column with embeddings; it has track_id"):
+        read_data(tmp_path)
