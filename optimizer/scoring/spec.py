@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from optimizer.errors import MissingPrerequisite, UsageError
@@ -86,7 +89,7 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     Raises
     ------
     UsageError
-        If the text or an option is not legal.
+        If the text or an option is not legal, ``head`` is given and belongs to no term, or two terms have one name.
     CheckpointError
         If a term's weights are not on this machine.
     MissingPrerequisite
@@ -95,6 +98,11 @@ def prepare(text: str, options: Mapping[str, Any] | None = None) -> ScorerSpec:
     given = {key: value for key, value in (options or {}).items() if value is not None}
     terms = parse(text)
     headed = next((term for term in terms if _takes_head(term)), None)
+    if headed is None and "head" in given:
+        raise UsageError(
+            f"--head {given['head']}: no term of scorer {text!r} takes one, or each names its own.",
+            next_step=f"Leave --head out, or name a scorer that takes one: {', '.join((*HEADED, EMOTION))}.",
+        )
     headless = {key: value for key, value in given.items() if key != "head"}
     specs = [_describe(term, given if _same_head(term, headed) else headless) for term in terms]
     if len(terms) == 1 and not terms[0].weighted:
@@ -175,11 +183,8 @@ def _describe(term: Term, options: Mapping[str, Any]) -> ScorerSpec:
 
 
 def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> ScorerSpec:
-    # A part's name is the judge's own, not the text: a folder's or a head file's path says nothing elsewhere.
-    names = [str(spec.identity.get("name", term.text)) for term, spec in zip(terms, specs, strict=True)]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"scorer {text!r} has two judges that call themselves {name!r}; take one of them.")
+    specs = _apart(text, specs)
+    names = [_name(spec) for spec in specs]
     members = [
         {
             "name": name,
@@ -212,6 +217,56 @@ def _panel(text: str, terms: tuple[Term, ...], specs: list[ScorerSpec]) -> Score
         memory_limit=sum(spec.memory_limit for spec in specs),
         captioned=any(spec.captioned for spec in specs),
     )
+
+
+def _name(spec: ScorerSpec) -> str:
+    # A part's name is the judge's own, not the text: a folder's or a head file's path says nothing elsewhere.
+    return str(spec.identity.get("name", spec.text))
+
+
+def _apart(text: str, specs: list[ScorerSpec]) -> list[ScorerSpec]:
+    """Give heads of one name, such as two that learnt the same column, the names of their folders instead.
+
+    Folders of one name are told apart by the folders they lie in. What is named so depends on the terms alone, not on
+    their order.
+
+    Raises
+    ------
+    UsageError
+        If two judges of one name are no folders.
+    """
+    places = [Path(str(spec.config["head"])) if spec.target == LISTENER else None for spec in specs]
+    folders = [place.parts if place is not None and place.is_dir() else () for place in places]
+    own = [_name(spec) for spec in specs]
+    # What comes after a head's name is the class or the emotion that is judged.
+    chosen = [
+        f":{name.rpartition(':')[2]}" if spec.config.get("target") else ""
+        for spec, name in zip(specs, own, strict=True)
+    ]
+    names = list(own)
+    for shared in [name for name, times in Counter(own).items() if times > 1]:
+        alike = [number for number, name in enumerate(own) if name == shared and folders[number]]
+        others = {name for number, name in enumerate(own) if number not in alike}
+        # The shortest end of their paths that tells them apart.
+        for depth in range(1, 1 + max((len(folders[number]) for number in alike), default=0)):
+            ends = ["/".join(folders[number][-depth:]) + chosen[number] for number in alike]
+            if len({*ends} - others) == len(alike):
+                for number, end in zip(alike, ends, strict=True):
+                    names[number] = end
+                break
+    taken = Counter(names)
+    for name, before in zip(names, own, strict=True):
+        if taken[name] > 1:
+            raise UsageError(
+                f"scorer {text!r} has two judges that call themselves {before!r}; take one of them.",
+                next_step="A head of your own can have a name of its own: optimize train --name NAME",
+            )
+    return [
+        replace(spec, identity={**spec.identity, "name": name}, config={**spec.config, "name": name})
+        if name != before
+        else spec
+        for spec, name, before in zip(specs, names, own, strict=True)
+    ]
 
 
 def _lending(spec: ScorerSpec) -> int:

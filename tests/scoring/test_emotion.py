@@ -189,7 +189,7 @@ def test_the_embedded_scorer_lends_its_embedding(
         files = score_files([*songs, songs[0], broken], prepare(text), store, jobs=jobs)
     # A file that cannot be read is tried by either judge, both times.
     assert count["decodes"] - len(songs) == len(songs) + 4
-    alone = [prepare(word, {"head": measured}) for word in ("emotion:calm", "acoustic")]
+    alone = [prepare("emotion:calm", {"head": measured}), prepare("acoustic")]
     for result, file, calm, acoustic in zip(
         both, files, *(open_scorer(spec).score(songs) for spec in alone), strict=False
     ):
