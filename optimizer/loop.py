@@ -365,8 +365,12 @@ class Loop:
         flight = self._scoring.pop(future)
         score = self._result(future, flight)
         assert flight.clip is not None
-        if self._embeddings is not None and score.embedding is not None:
-            self._embeddings.put(flight.clip.sha256, self._encoder, score.embedding)
+        if self._embeddings is not None:
+            heard = dict(score.embeddings)
+            if score.embedding is not None:
+                heard[self._encoder] = score.embedding
+            for encoder, embedding in heard.items():
+                self._embeddings.put(flight.clip.sha256, encoder, embedding)
         number = flight.pending.number
         flight.timings["total"] = round(time.perf_counter() - flight.began, 4)
         attributes: dict[str, Any] = {"parts": dict(score.parts), "timings": flight.timings}

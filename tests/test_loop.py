@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 
@@ -22,6 +24,7 @@ from optimizer.loop import Budget, Failed, Finished, Loop, Started
 from optimizer.rendering.base import Clip
 from optimizer.runs import RunDirectory
 from optimizer.scoring.base import Score
+from optimizer.scoring.cache import EmbeddingStore
 from optimizer.study import RunStudy, read_record
 
 
@@ -125,6 +128,20 @@ def search(run, space, trials, renderers=None, scorer=None, *, ahead=0, explore=
         return loop.run()
     finally:
         study.close()
+
+
+def test_every_embedding_of_a_song_is_kept_under_its_encoder(run, small_space):
+    class Panel(FakeScorer):
+        def score(self, paths):
+            return [replace(one, embedding=np.ones(2), embeddings={"b": np.zeros(3)}) for one in super().score(paths)]
+
+    study = open_study(run, small_space)
+    with EmbeddingStore(run.embeddings) as store:
+        Loop(run, study, [FakeRenderer()], Panel(), Budget(2), ahead=0, explore=0, embeddings=store, encoder="a").run()
+        study.close()
+        for song in read_record(run).songs:
+            assert list(store.get(song.sha256, "a")) == [1, 1] and list(store.get(song.sha256, "b")) == [0, 0, 0]
+        assert len(store) == 4
 
 
 def test_the_target_is_the_runs_total(run, small_space):

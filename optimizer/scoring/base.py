@@ -23,7 +23,8 @@ class Scorer(Protocol):
         -------
         list of dict
             One per path, in order: ``{"value": float, "parts": {name: float}}`` and optionally
-            ``"embedding"`` (list of floats), ``"curve"`` (score over time);
+            ``"embedding"`` (list of floats), ``"embeddings"`` (lists of floats by encoder, where a panel heard with
+            more than one), ``"curve"`` (score over time);
             or ``{"error": str}`` for a file that cannot be judged. Same audio, same score, whatever the batch.
 
         Notes
@@ -45,12 +46,15 @@ class Score:
     embedding : float array [shape=(d,)] or None
     curve : tuple of float
         Score over time, one per window; empty where the scorer gives none.
+    embeddings : mapping of str to float array
+        What a panel heard with further encoders, by `ScorerSpec.encoder` of the judge; `embedding` is not among them.
     """
 
     value: float
     parts: Mapping[str, float] = field(default_factory=dict)
     embedding: np.ndarray | None = None
     curve: tuple[float, ...] = ()
+    embeddings: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

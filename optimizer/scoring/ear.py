@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -144,11 +144,18 @@ class MertEar:
     ----------
     config : mapping
         `EarSpec.config`.
+    others : iterable
+        Ears beside it: one that hears with the same model, if in other windows or layers, shares it.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], others: Iterable[object] = ()) -> None:
         self._config = dict(config)
         self._mert: mert.Mert | None = None
+        alike = (ear for ear in others if isinstance(ear, MertEar) and ear._model() == self._model())
+        self._lender = next(alike, None)
+
+    def _model(self) -> tuple[str, ...]:
+        return tuple(str(self._config[word]) for word in ("folder", "device", "dtype"))
 
     def open(self) -> dict[str, Any]:
         """Load the encoder, once.
@@ -161,7 +168,12 @@ class MertEar:
         config = self._config
         if self._mert is None:
             threads = set_threads(config.get("threads"))
-            self._mert = mert.Mert(Path(config["folder"]), device=config["device"], dtype=config["dtype"])
+            if self._lender is not None:
+                self._lender.open()
+                self._mert = self._lender._mert
+            else:
+                self._mert = mert.Mert(Path(config["folder"]), device=config["device"], dtype=config["dtype"])
+            assert self._mert is not None
             self._info = {
                 **versions(),
                 "encoder": config["key"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optimizer.errors import CheckpointError
@@ -66,8 +66,8 @@ def _way(encoder: str) -> str:
     )
 
 
-def open_ear(config: Mapping[str, Any]) -> MertEar | AcousticEar:
-    """Make the ear that an `EarSpec.config` describes; no model is loaded yet."""
+def open_ear(config: Mapping[str, Any], others: Iterable[object] = ()) -> MertEar | AcousticEar:
+    """Make the ear that an `EarSpec.config` describes; no model is loaded yet, and `others`' is shared if it can be."""
     if config.get("kind") == "acoustic":
         return AcousticEar(int(config.get("jobs") or 1))
-    return MertEar(config)
+    return MertEar(config, others)

@@ -64,7 +64,7 @@ class Judge:
         self._store = store
         self._scorer: Scorer | None = None
         if self.listens and self.encoder not in ears:
-            ear = open_ear({**self._config["ear"], "jobs": jobs})
+            ear = open_ear({**self._config["ear"], "jobs": jobs}, [other.inner for other in ears.values()])
             ears[self.encoder] = StoredEar(ear, self.encoder, store)
         self.ear = ears[self.encoder] if self.listens else None
         self.known: dict[tuple[str, str], dict[str, Any]] = {}

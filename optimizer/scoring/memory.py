@@ -28,6 +28,11 @@ class StoredEar:
         self._ear, self._key, self._store = ear, key, store
         self._refused: dict[str, Unheard] = {}
 
+    @property
+    def inner(self) -> MertEar | AcousticEar:
+        """What hears the files that are not in the store."""
+        return self._ear
+
     def open(self) -> dict[str, Any]:
         """Do nothing yet."""
         return {}

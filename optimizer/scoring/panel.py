@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.scoring.base import Scorer
 from optimizer.scoring.ear import Ear, Embedding, Unheard
+from optimizer.scoring.ears import open_ear
 from optimizer.scoring.listener import Listener
 
 
@@ -17,7 +18,8 @@ class Panel:
     """A `Scorer` made of others.
 
     Judges that judge the same embedding (equal ``encoder`` in their spec) share one encoder, and it hears each
-    song once. Where another judge gives that embedding beside its verdict (``acoustic``), it is taken from there.
+    song once; those that judge other layers or windows of the same model share the model. Where another judge gives
+    the embedding beside its verdict (``acoustic``), it is taken from there.
     """
 
     def __init__(self) -> None:
@@ -31,7 +33,7 @@ class Panel:
         ----------
         config : dict
             ``terms``: list of ``{"name", "weight", "target", "config", "encoder"}``; ``lends``: name of the one
-            whose embedding is handed on.
+            whose embedding is the panel's.
 
         Returns
         -------
@@ -46,8 +48,12 @@ class Panel:
         for term in config["terms"]:
             scorer = construct(term["target"])
             if isinstance(scorer, Listener):
-                info[term["name"]] = scorer.load(dict(term["config"]), ears.get(term["encoder"]))
-                ears[term["encoder"]] = scorer.ear
+                known = ears.get(term["encoder"])
+                ear = known or open_ear(term["config"]["ear"], ears.values())
+                info[term["name"]] = scorer.load(dict(term["config"]), ear)
+                if known is None:
+                    info[term["name"]] |= ear.open()
+                    ears[term["encoder"]] = ear
             else:
                 info[term["name"]] = scorer.load(dict(term["config"]))
             self._terms.append((term["name"], float(term["weight"]), term["encoder"], scorer))
@@ -76,11 +82,19 @@ class Panel:
             lent = [_lent(result) for result in columns[name]] if encoder else []
             if lent and all(one is not None for one in lent):
                 heard.setdefault(encoder, [one for one in lent if one is not None])
+        own = next((encoder for name, _, encoder, _ in self._terms if name == self._lends), "")
         combined = []
         for row in range(len(paths)):
             result = combine([(name, weight, columns[name][row]) for name, weight, _, _ in self._terms])
             if self._lends is not None and "error" not in result:
                 result["embedding"] = columns[self._lends][row].get("embedding")
+                others = {
+                    encoder: [float(number) for number in np.atleast_2d(one)[0]]
+                    for encoder, rows in heard.items()
+                    if encoder != own and isinstance(one := rows[row], np.ndarray)
+                }
+                if others:
+                    result["embeddings"] = others
             combined.append(result)
         return combined
 

@@ -13,6 +13,7 @@ from optimizer.errors import AttemptFailed, OptimizeError, ScoreFailed
 from optimizer.sandbox.mechanism import Mechanism, select
 from optimizer.sandbox.policy import Limits
 from optimizer.scoring.base import Score, ScorerSpec
+from optimizer.scoring.spec import PANEL
 from optimizer.workers import Worker, python_launch
 
 DEADLINE = 600.0
@@ -66,6 +67,9 @@ class ScorerProcess:
             log=log,
             load_deadline=LOAD_DEADLINE,
         )
+        # What a user's own class calls an encoder must not take the place of what one of ours heard.
+        terms = spec.config.get("terms", ()) if spec.target == PANEL else ()
+        self._encoders = {str(term["encoder"]) for term in terms}
         self._worker: Worker | None = None
         self._loaded_once = False
         self._killed = False
@@ -170,13 +174,17 @@ class ScorerProcess:
         embedding: Any = result.get("embedding")
         if not isinstance(parts, Mapping) or not isinstance(curve, list) or not all(map(_finite, curve)):
             return ScoreFailed(f"{self._launch.name} gave {path.name} parts that are not numbers.", reason="scorer")
-        vector: np.ndarray | None = None
-        if embedding is not None:
-            if not isinstance(embedding, list) or not embedding or not all(map(_finite, embedding)):
-                return ScoreFailed(f"{self._launch.name} gave {path.name} a broken embedding.", reason="scorer")
-            vector = np.asarray(embedding, dtype=np.float32)
+        others: Any = result.get("embeddings") or {}
+        given = [
+            *([] if embedding is None else [embedding]),
+            *(others.values() if isinstance(others, dict) else [None]),
+        ]
+        if not all(isinstance(one, list) and one and all(map(_finite, one)) for one in given):
+            return ScoreFailed(f"{self._launch.name} gave {path.name} a broken embedding.", reason="scorer")
+        vector = None if embedding is None else np.asarray(embedding, dtype=np.float32)
+        further = {str(key): np.asarray(one, dtype=np.float32) for key, one in others.items() if key in self._encoders}
         numbers = {str(key): float(part) for key, part in parts.items() if _finite(part)}
-        return Score(float(value), numbers, vector, tuple(float(point) for point in curve))
+        return Score(float(value), numbers, vector, tuple(float(point) for point in curve), further)
 
 
 def _finite(value: Any) -> bool:

@@ -14,10 +14,11 @@ import pytest
 
 from optimizer import audio
 from optimizer.errors import CheckpointError, UsageError
-from optimizer.scoring import mert, open_scorer, prepare, windows
+from optimizer.scoring import Score, mert, open_scorer, prepare, windows
 from optimizer.scoring.batch import rescore, score_files
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.heads import write_head
+from optimizer.scoring.process import ScorerProcess
 
 REFERENCES = {"calm": [6.89, 1.67], "happy": [8.47, 6.05], "angry": [2.53, 6.2]}
 OFFSET, SCALE = 5.0, 0.8
@@ -224,6 +225,42 @@ def test_a_panel_hands_on_the_learned_embedding(
         assert spec.encoder == prepare(f"banger:{head_file}", options).encoder
         assert len(open_scorer(spec).score(songs[:1])[0]["embedding"]) == 32
     assert prepare(f"acoustic+emotion:{measured}:calm").encoder == "acoustic-1"
+
+
+def test_every_embedding_a_panel_hears_comes_out_of_its_child(
+    measured: Path, head_file: Path, mert_folder: Path, songs: list[Path], tmp_path: Path
+) -> None:
+    spec = prepare(f"emotion:{measured}:calm+banger:{head_file}", {"encoder": mert_folder, "threads": 1})
+    (tmp_path / "scratch").mkdir()
+    process = ScorerProcess(spec, tmp_path / "scratch", read_paths=(songs[0].parent,))
+    try:
+        (score,) = process.score(songs[:1])
+    finally:
+        process.close()
+    assert isinstance(score, Score) and score.embedding is not None
+    assert len(score.embedding) == 32 and list(score.embeddings) == ["acoustic-1"]
+    value, *_ = by_hand(score.embeddings["acoustic-1"], "calm")
+    assert score.parts["emotion:calm"] == pytest.approx(value, abs=1e-4)
+    # Where all hear alike there is nothing besides.
+    (alike,) = open_scorer(prepare(f"emotion:{measured}:calm+acoustic")).score(songs[:1])
+    assert "embeddings" not in alike and len(alike["embedding"]) == ACOUSTIC
+
+
+def test_heads_on_other_layers_share_the_model(
+    encoder: str, head_file: Path, mert_folder: Path, songs: list[Path], write_emotion: Write, tmp_path: Path,
+    count: Counter[str],
+) -> None:  # fmt: skip
+    middle = {axis: {"layers": [1], "spread": True} for axis in ("valence", "arousal")}
+    folder = write_emotion(tmp_path / "middle", encoder, 64, **middle)
+    spec = prepare(f"banger:{head_file}+emotion:{folder}:calm", {"encoder": mert_folder})
+    results = open_scorer(spec).score(songs)
+    assert count["loads"] == 1
+    files = score_files(songs, spec)
+    assert count["loads"] == 2
+    alone = open_scorer(prepare(f"emotion:{folder}:calm", {"encoder": mert_folder})).score(songs)
+    for result, file, one in zip(results, files, alone, strict=True):
+        assert result["parts"]["emotion:calm"] == file.parts["emotion:calm"] == one["value"]
+        assert list(result["embeddings"].values()) == [one["embedding"]]
 
 
 def test_one_option_names_the_folder_of_every_emotion(measured: Path, write_emotion: Write, tmp_path: Path) -> None:

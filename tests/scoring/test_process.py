@@ -34,7 +34,7 @@ SCORERS = """
                     raise ValueError("cannot listen")
                 results.append({
                     "good": {"value": 7.25, "parts": {"pulse": 3.0, "odd": float("nan")}, "embedding": [1.0, 2.0],
-                             "curve": [1.0, 2.0]},
+                             "curve": [1.0, 2.0], "embeddings": {"mert": [3.0]}},
                     "low": {"value": -1.0},
                     "high": {"value": 10.5},
                     "nan": {"value": float("nan")},
@@ -43,6 +43,8 @@ SCORERS = """
                     "error": {"error": "too short"},
                     "list": [1, 2],
                     "vector": {"value": 5.0, "embedding": [1.0, float("inf")]},
+                    "others": {"value": 5.0, "embeddings": {"mert": [1.0, None]}},
+                    "other": {"value": 5.0, "embeddings": [1.0]},
                     "curve": {"value": 5.0, "curve": ["a"]},
                     "parts": {"value": 5.0, "parts": [1]},
                 }.get(word))
@@ -97,10 +99,14 @@ def test_a_judgement_comes_back_whole(warm, song):
     assert score.parts == {"pulse": 3.0}
     assert score.curve == (1.0, 2.0)
     np.testing.assert_array_equal(score.embedding, np.array([1.0, 2.0], dtype=np.float32))
+    # It is no panel, whose judges' encoders are known: what it calls by an encoder's name is not kept.
+    assert score.embeddings == {}
     assert warm.info == {"device": "cpu"}
 
 
-@pytest.mark.parametrize("word", ["low", "high", "nan", "text", "true", "error", "list", "vector", "curve", "parts"])
+@pytest.mark.parametrize(
+    "word", ["low", "high", "nan", "text", "true", "error", "list", "vector", "others", "other", "curve", "parts"]
+)
 def test_what_is_no_judgement_is_a_failure_of_that_file_alone(word, warm, song):
     failure, score = warm.score([song(word), song("good")])
     assert isinstance(failure, ScoreFailed)
