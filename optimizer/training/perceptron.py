@@ -189,7 +189,9 @@ class Perceptron:
                 )
                 _add(layer.scale.slope, by_scale, fresh)
                 _add(layer.shift.slope, by_shift, fresh)
-            _add(layer.bias.slope, slope.sum(0), fresh)
+                # The norm takes the batch's mean off: a bias before it changes nothing, and its gradient stays 0.
+            else:
+                _add(layer.bias.slope, slope.sum(0), fresh)
             layer.weight.slope.addmm_(x.t(), slope, beta=0 if fresh else 1)
             if layer is not self._layers[0]:
                 slope = slope @ layer.weight.value.t()

@@ -157,17 +157,18 @@ def _one(
         splits["grouped"] = grouped_split(groups, seed)
     strata_of = dict.fromkeys(splits) if kinds is None else {kind: kinds[split.train] for kind, split in splits.items()}
 
-    def train(kind: str, tell: OnEpoch) -> Model:
+    def train(kind: str, tell: OnEpoch) -> tuple[Model, Model]:
         a, v = splits[kind].train, splits[kind].validation
         x = data.vectors
-        return fit(
+        model = fit(
             recipe, x[a], y[a], x[v], y[v], strata=strata_of[kind], seed=seed, checkpoints=checkpoints,
             on_epoch=tell, members=members,
         )  # fmt: skip
+        return model, model if recipe == "ridge" else fit_ridge(x[a], y[a], x[v], y[v])
 
     models = side_by_side(list(splits), train, on_epoch)
     outcomes = {
-        kind: judge(data, y, split, models[kind], groups, kinds, seed, rounds) for kind, split in splits.items()
+        kind: judge(data, y, split, *models[kind], groups, kinds, seed, rounds) for kind, split in splits.items()
     }
     kept = outcomes["grouped" if group is not None else "random"]
     document = card.document(
@@ -213,6 +214,7 @@ def judge(
     y: np.ndarray,
     split: Split,
     model: Model,
+    linear: Model,
     groups: np.ndarray,
     strata: np.ndarray | None,
     seed: int,
@@ -223,7 +225,7 @@ def judge(
     x = data.vectors
     said = {
         "model": model.predict(x[t]),
-        "ridge": fit_ridge(x[a], y[a], x[v], y[v]).predict(x[t]),
+        "ridge": linear.predict(x[t]),
         "constant": baselines.constant(y[a], len(t)),
     }
     deaf = []
