@@ -191,6 +191,8 @@ def _set(
 
 def _show(result: dict[str, Any]) -> None:
     def spell(figure: list[float | None]) -> str:
+        if figure[0] is None:
+            return "-"
         value, low, high = (number(part, 3) or "-" for part in figure)
         return f"{value} [{low}, {high}]"
 
@@ -231,7 +233,7 @@ def _show_pairs(result: dict[str, Any], spell: Callable[[list[float | None]], st
     if not named:
         headings, rows = headings[:3], [row[:3] for row in rows]
     print_table(headings, rows, right=(1, 2, 3, 4))
-    shared = [f"{result['songs']} songs", *(f"{count} of {name}" for name, count in result["clusters"].items())]
+    shared = [f"{result['songs']} songs", *(f"{count} values of {name}" for name, count in result["clusters"].items())]
     print(
         f"\nPairs that share one of {', '.join(shared)} are taken for dependent. {result['ties']} ties of people take "
         f"no part in agreement and are half a win; {result['even']} decided pairs scored equal are half right; "

@@ -62,6 +62,9 @@ def best_of(
         oracle = float(np.mean([_pick(judge, judge, rows, size) for rows in able]))
         figures = (_jackknife(float(value), without[0], scale), _jackknife(float(value - single), without[1], scale))
         mean, gain = (figure.to_list() for figure in figures)
+        if size == 1:
+            # One song gains nothing over one song; sums in another order would leave a trace.
+            gain = [0.0, 0.0, 0.0]
         found.append({"n": size, "pools": len(able), "judge": mean, "gain": gain, "oracle": oracle})
     return found
 

@@ -237,6 +237,7 @@ def test_the_jackknife_is_that_of_leaving_out_each_in_turn(tied):
         half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
         for row in rows.values():
             assert row["judge"][2] - row["judge"][0] == pytest.approx(half, rel=1e-4)
+    assert best_of(picker, judge, sizes=[1])[0]["gain"] == [0.0, 0.0, 0.0]
     whole = best_of(picker, judge, sizes=[12])[0]
     assert whole["judge"][1:] == [None, None]
 
@@ -355,7 +356,7 @@ def test_the_verb(tmp_path, write_audio, write_data):
     assert by_genre["within"] == "genre" and parts["curve"] == by_genre["curve"] and len(parts["curve"]) == 2
     assert invoke("evaluate", "--data", data, "--reference", data, "--components", "1")["frechet"][0] == 0
     text = run("evaluate", "--pairs", pairs, "--data", data, "--scorer", "acoustic")
-    assert "2 of prompt" in text and "1 ties of people" in text
+    assert "2 values of prompt" in text and "1 ties of people" in text
     assert "Beware: 4 songs for 3 dimensions" in run("evaluate", "--data", data, "--reference", data)
     with pytest.raises(UsageError, match=r"has folders, not columns"):
         run("evaluate", "--audio", tmp_path / "songs", *both, "--within", "genre")
