@@ -39,11 +39,14 @@ INTERACTIVE = Effects(style=0.14, bpm=0.07, key=0.11, language=0.07, other=0.1, 
 SIZES: tuple[tuple[Effects, float], ...] = (
     (PUBLISHED, 0.0),
     (PUBLISHED.scaled(0.5), -1.0),
-    (PUBLISHED.scaled(2.0), -1.0),
+    (PUBLISHED.scaled(2.0), -0.5),
+    (PUBLISHED.scaled(4.0), -1.0),
     (ADDITIVE, -1.0),
+    (ADDITIVE.scaled(2.5), -1.0),
     (INTERACTIVE, -1.0),
+    (INTERACTIVE.scaled(2.5), -1.0),
 )
-"""Sizes to average over, each with the logarithm of its prior weight."""
+"""Sizes to average over, each with the logarithm of its prior weight: other judges may scatter less (docs/search.md)."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def weight(model: Model, size: object) -> float:
 def test_noise_and_sizes_are_learned() -> None:
     model = learn([study(0.2, True, seed) for seed in range(3)])
     assert abs(model.noise - 0.2) < 0.05
-    assert weight(model, ADDITIVE) > weight(Model(), ADDITIVE) + 0.2
+    additive = (ADDITIVE, ADDITIVE.scaled(2.5))
+    assert sum(weight(model, size) - weight(Model(), size) for size in additive) > 0.3
 
 
 def test_the_learned_noise_is_used_and_not_guessed_anew() -> None:
