@@ -7,6 +7,7 @@ choice for each.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import torch
 
 ROBUST = Recipe(hidden=(128, 32), norm="none", decay=1e-2)
+MANY = 8_000
+"""Training pairs from which batches of `ROBUST` are four times as large: an epoch has steps enough then."""
+
 RECIPES = ("robust", "published", "ridge")
 PENALTIES = tuple(10.0**power for power in range(-4, 2))
 
@@ -78,9 +82,10 @@ def fit(
     line, penalty = ridge(z, learn, check)
     if recipe == "ridge":
         return _scored(Model((line,), {}, mean, std, project, note={"penalty": penalty}), x[songs])
+    shape = ROBUST if len(learn[0]) < MANY else replace(ROBUST, batch=4 * ROBUST.batch)
     fits = [
         _network(
-            ROBUST, z.astype(np.float32), learn, check, seed * 1000 + member, kept, disagreement,
+            shape, z.astype(np.float32), learn, check, seed * 1000 + member, kept, disagreement,
             _named(on_epoch, f"pairwise {member + 1}/{members}"),
         )
         for member in range(members)
