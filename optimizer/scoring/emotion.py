@@ -1,8 +1,8 @@
 """``emotion:calm``: how near a song comes to where listeners place an emotion in the plane of valence and arousal.
 
 The score is ``10 * max(0, 1 - distance / reach)``: distance is Euclidean between what two trained heads hear and the
-emotion's reference, in the corpus's own unit, and reach is half the diagonal of the square the corpus rates in. So 10
-is the reference itself, and 0 is half a diagonal or more away.
+emotion's reference, in the corpus's own unit, and reach is the diagonal of the square the corpus rates in. So 10 is
+the reference itself, and wherever in the square a song is heard, nearer scores higher: a search is led from everywhere.
 
 ``optimize train --target valence,arousal`` writes the folder: a trained head ``valence``, another ``arousal``, and
 ``emotion.json`` with references and scale. ``emotion:DIR:calm`` or ``--head DIR`` names it; without, the folder
@@ -72,7 +72,7 @@ def describe(argument: str | None, options: Mapping[str, Any]) -> ScorerSpec:
         {
             "kind": KIND,
             "point": [float(x) for x in references[wanted]],
-            "reach": math.sqrt(2) * (float(high) - float(low)) / 2,
+            "reach": math.sqrt(2) * (float(high) - float(low)),
         },
     )
 

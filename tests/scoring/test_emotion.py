@@ -94,7 +94,7 @@ def by_hand(embedding: Any, emotion: str) -> tuple[float, float, float, float]:
     v, a = REFERENCES[emotion]
     distance = ((valence - v) ** 2 + (arousal - a) ** 2) ** 0.5
     # A square from 1 to 9: its diagonal is 8 times the root of 2.
-    return 10 * max(0.0, 1 - distance / (4 * 2**0.5)), valence, arousal, distance
+    return 10 * max(0.0, 1 - distance / (8 * 2**0.5)), valence, arousal, distance
 
 
 def test_the_score_is_the_stated_function_of_the_distance(
@@ -383,7 +383,7 @@ def test_what_cannot_be_judged_says_why(
             prepare("emotion:calm", {"head": measured})
 
 
-def test_the_reach_is_half_the_diagonal_of_the_scale(measured: Path) -> None:
+def test_the_reach_is_the_diagonal_of_the_scale(measured: Path) -> None:
     spec = prepare("emotion:angry", {"head": measured})
     assert spec.config["target"]["point"] == REFERENCES["angry"]
-    assert spec.config["target"]["reach"] == pytest.approx(math.hypot(8, 8) / 2)
+    assert spec.config["target"]["reach"] == pytest.approx(math.hypot(8, 8))
