@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +23,12 @@ TASKS = ("regression", "classification", "pairwise")
 
 
 def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder that optimize embed wrote.", metavar="DIR")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", help="Folder of optimize embed, or published embeddings.npy with metadata.json.", metavar="DIR"
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the head and its card.", metavar="DIR")],
     task: Annotated[str, typer.Option("--task", help="regression, classification or pairwise.")] = "regression",
     target: Annotated[
@@ -47,6 +54,7 @@ def train(
 ) -> None:
     """Train a head on embeddings and print its card; its folder is a scorer: --scorer DIR."""
     from optimizer.errors import UsageError, did_you_mean
+    from optimizer.training import earlier
     from optimizer.training.data import read_data
 
     if task not in TASKS:
@@ -54,35 +62,58 @@ def train(
     for option, given, owner in (("--pairs", pairs, "pairwise"), ("--genre", genre, "regression")):
         if given is not None and task != owner:
             raise UsageError(f"{option} {given} means nothing to --task {task}; it is for --task {owner}.")
+    if task == "regression" and target is None:
+        raise UsageError("--task regression needs --target COLUMN.")
+    learnt = target or ("winner" if task == "pairwise" else "label")
+    # The others learn one thing at a time, whatever its column is called.
+    targets = [word.strip() for word in learnt.split(",")] if task == "regression" else [learnt]
+    _check_name(name, targets if task == "regression" else [])
+    earlier.refuse_other(out, targets)
     found = read_data(data, tracks)
-    tell = _progress()
-    settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "on_epoch": tell}
-    if task == "pairwise":
-        from optimizer.training.pairwise import read_pairs, train_pairwise
+    plots = ("residuals-random.svg", *(["residuals-grouped.svg"] if group else [])) if task == "regression" else ()
+    with _progress() as tell, earlier.replaced(out, targets, plots):
+        settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "on_epoch": tell}
+        if task == "pairwise":
+            from optimizer.training.pairwise import read_pairs, train_pairwise
 
-        if pairs is None:
-            raise UsageError("--task pairwise needs --pairs FILE.", next_step="optimize votes STUDY --pairs FILE")
-        choices = read_pairs(pairs, found, target or "winner")
-        card: Any = train_pairwise(found, choices, out, name=name or "preference", **settings)
-    elif task == "classification":
-        from optimizer.training.classify import train_classifier
+            if pairs is None:
+                raise UsageError("--task pairwise needs --pairs FILE.", next_step="optimize votes STUDY --pairs FILE")
+            choices = read_pairs(pairs, found, learnt)
+            card: Any = train_pairwise(found, choices, out, name=name or "preference", **settings)
+        elif task == "classification":
+            from optimizer.training.classify import train_classifier
 
-        card = train_classifier(found, target or "label", out, name=name, **settings)
-    else:
-        from optimizer.training.regress import train_regression
+            card = train_classifier(found, learnt, out, name=name, **settings)
+        else:
+            from optimizer.training.emotion import require_columns
+            from optimizer.training.regress import train_regression
 
-        if target is None:
-            raise UsageError("--task regression needs --target COLUMN.")
-        strata = genre or ("genre" if "genre" in found.table.columns else None)
-        targets = [word.strip() for word in target.split(",")]
-        cards = train_regression(found, targets, out, strata=strata, name=name, **settings)
-        card = cards if len(targets) > 1 else cards[targets[0]]
+            if found.info.get("emotion") and set(targets) == set(earlier.AXES):
+                require_columns(found.table)
+            strata = genre or ("genre" if "genre" in found.table.columns else None)
+            cards = train_regression(found, targets, out, strata=strata, name=name, **settings)
+            card = cards if len(targets) > 1 else cards[targets[0]]
     if json_:
         print_json(card)
         return
-    for path in sorted(out.glob("card.md")) or sorted(out.glob("*/card.md")):
-        print(path.read_text(encoding="utf-8"))
+    for folder in earlier.folders(out, targets):
+        print((folder / "card.md").read_text(encoding="utf-8"))
     print(f"Written to {out}. As a scorer: {_usage(out, card)}")
+
+
+def _check_name(name: str | None, targets: Sequence[str]) -> None:
+    """Refuse a name that is another scorer's, or that no terminal should print; without one it is the target's."""
+    from optimizer.errors import UsageError
+    from optimizer.scoring import registered
+    from optimizer.scoring.heads import A_NAME, is_name
+
+    step = "Name the head with --name NAME; its folder is what --scorer takes."
+    if name is not None and name.casefold() in registered():
+        taken = ", ".join(sorted(registered()))
+        raise UsageError(f"--name {name!r} is the name of a scorer ({taken}).", next_step=step)
+    for option, word in [("--name", name)] if name is not None else [("--target", target) for target in targets]:
+        if not is_name(word):
+            raise UsageError(f"{option} {word!r:.200} must be {A_NAME}.", next_step=step)
 
 
 def _usage(out: Path, card: dict[str, Any]) -> str:
@@ -94,15 +125,24 @@ def _usage(out: Path, card: dict[str, Any]) -> str:
     if "task" in card:
         return f"--scorer {folder}"
     if (out / "emotion.json").is_file():
-        return f"--scorer {folder}:EMOTION, such as {folder}:calm."
+        return (
+            f"--scorer {folder}:EMOTION, such as {folder}:calm; or first optimize setup emotion {folder}, then "
+            "--scorer emotion:calm."
+        )
     return " or ".join(f"--scorer {folder}/{target}" for target in card)
 
 
-def _progress() -> Any:
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Give what shows progress on a terminal, and clear its line in the end: the card begins on a line of its own."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return None
+        yield None
+        return
 
     def show(what: str, epoch: int, epochs: int) -> None:
         print(f"\r{what}: epoch {epoch} of at most {epochs}\033[K", end="", file=sys.stderr, flush=True)
 
-    return show
+    try:
+        yield show
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

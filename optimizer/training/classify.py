@@ -11,12 +11,12 @@ import numpy as np
 
 from optimizer.errors import OptimizeError, UsageError
 from optimizer.scoring.classes import KIND, softmax
-from optimizer.scoring.heads import WEIGHTS, open_head, read_config
+from optimizer.scoring.heads import A_NAME, WEIGHTS, is_name, open_head, read_config
 from optimizer.training.baselines import nearest_id
 from optimizer.training.class_card import confusion, markdown, reliability, verdict
 from optimizer.training.class_split import given_split, grouped_by_class, stratified_split
 from optimizer.training.data import Data
-from optimizer.training.folder import WORK, finish, space_of
+from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.head import MEMBERS, OnEpoch, transform
 from optimizer.training.metrics import ROUNDS, Figure, bootstrap
 from optimizer.training.network import Checkpoints, forward
@@ -126,6 +126,11 @@ def train_classifier(
     data = data if labelled.all() else data.select(np.flatnonzero(labelled))
     names, code = np.unique(data.column(target).astype(str), return_inverse=True)
     classes = [str(word) for word in names]
+    if strange := [word for word in classes if not is_name(word)]:
+        raise UsageError(
+            f"column {target!r} has the class {strange[0]!r:.200}; a class is {A_NAME}.",
+            next_step="Name another column with --target, or mend the table.",
+        )
     if not 2 <= len(classes) <= len(code) // 2:
         raise UsageError(
             f"column {target!r} has {len(classes)} classes for {len(code)} songs; 2 or more classes are needed, with "
@@ -141,7 +146,7 @@ def train_classifier(
         splits["given"] = given
     if group is not None:
         splits["grouped"] = grouped_by_class(groups, code, seed)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     checkpoints = Checkpoints(out / WORK)
     document: dict[str, Any] = {}
     gains: dict[str, tuple[str, dict[str, Figure]]] = {}

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.errors import UsageError
+from optimizer.scoring import mert_files
+from optimizer.scoring.ears import full_name
+from optimizer.scoring.heads import A_NAME, is_name
 from optimizer.training import labels
 
 if TYPE_CHECKING:
@@ -119,7 +122,9 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     else:
         try:
             vectors = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+            if not isinstance(vectors, np.ndarray):
+                raise ValueError("it is an archive, not one array")
+        except (OSError, ValueError, EOFError, MemoryError) as error:
             raise UsageError(
                 f"{path} cannot be read: {error}", next_step="Make it with: optimize embed CORPUS --out DIR"
             ) from error
@@ -141,6 +146,11 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
             f"{path} has shape {vectors.shape}; its table has {len(table)} rows.",
             next_step="They must be rows of one table: [shape=(rows, width)], in the table's order.",
         )
+    if vectors.dtype.kind not in "fiu" or not vectors.size:
+        raise UsageError(
+            f"{path} holds {vectors.dtype} of shape {vectors.shape}; it must hold numbers, a row for each song.",
+            next_step="Make it with: optimize embed CORPUS --out DIR",
+        )
     if "id" not in table.columns:
         table.insert(0, "id", table["track_id"] if "track_id" in table.columns else range(len(table)))
     if tracks is not None:
@@ -148,7 +158,10 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     good = np.isfinite(vectors).all(axis=1)
     if info.get("kind") == "fma" or tracks is not None or table_path is None:
         good &= ~table["id"].isin(labels.KNOWN_BAD).to_numpy()
-    data = Data(np.asarray(vectors, dtype=np.float32), table, {"encoder": UNKNOWN_ENCODER, **info}, folder)
+    info["encoder"] = full_name(str(info.get("encoder") or UNKNOWN_ENCODER))
+    if not is_name(info["encoder"]):
+        raise UsageError(f"{folder}: encoder {info['encoder']!r:.200} must be {A_NAME}.", next_step="Mend its name.")
+    data = Data(np.asarray(vectors, dtype=np.float32), table, info, folder)
     return data if good.all() else data.select(np.flatnonzero(good))
 
 
@@ -193,13 +206,15 @@ def _read_json(path: Path, next_step: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError(f"it holds a {type(found).__name__}, not an object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", next_step=next_step) from error
     return found
 
 
 def _published(path: Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
     import pandas as pd
+
+    from optimizer.training.embed import LICENCES
 
     raw = _read_json(path, "Take it as it was published, or write table.csv with a row per embedding.")
     try:
@@ -208,4 +223,8 @@ def _published(path: Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is not the published layout (track_ids, labels): {error}") from error
     # The published corpus says the model's name alone; the clips were FMA's own, cut from the middle of songs.
-    return table, {"encoder": str(raw.get("model", UNKNOWN_ENCODER)), "window": "middle", "layers": [-1], "kind": "fma"}
+    info: dict[str, Any] = {"encoder": full_name(str(raw.get("model") or UNKNOWN_ENCODER)), "window": "middle"}
+    info |= {"layers": [-1], "spread": False, "kind": "fma"}
+    if info["encoder"] == mert_files.PINNED:
+        info |= {"key": f"{mert_files.PINNED}/middle/float32", "licence": LICENCES["mert"]}
+    return table, info

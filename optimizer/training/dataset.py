@@ -18,6 +18,7 @@ from optimizer.runs import write_atomic
 from optimizer.samplers import derive_seed
 from optimizer.training.corpus import Corpus
 from optimizer.training.embed import Space, embed
+from optimizer.training.folder import make_folder
 from optimizer.training.prompts import folder_of, parts
 
 TAKES = 3
@@ -64,12 +65,13 @@ def build(
     NoSongs
         If a class has no clip.
     UsageError
-        If `out` was begun with another engine.
+        If `out` cannot be made, or was begun with another engine or other recipes.
     """
     import pandas as pd
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _check_engine(out / "dataset.json", engine)
+    _check_clips(out, wanted)
     rows: list[dict[str, Any]] = []
     skipped: dict[str, str] = {}
     divided: set[str] = set()
@@ -119,9 +121,7 @@ def build(
 
 def _clip(renderer: Renderer, planned: Recipe, folder: Path) -> tuple[Recipe, bool]:
     """Return the recipe of a clip that is there or was rendered now, and which of both; the last failure otherwise."""
-    takes = [planned] + [
-        replace(planned, seed=derive_seed(planned.seed, "again", turn)) for turn in range(1, TAKES)
-    ]  # fmt: skip
+    takes = _takes(planned)
     for take in takes:
         if (folder / _name(take)).is_file():
             return take, False
@@ -136,6 +136,25 @@ def _clip(renderer: Renderer, planned: Recipe, folder: Path) -> tuple[Recipe, bo
     raise AssertionError("the last take returns or raises")
 
 
+def _takes(planned: Recipe) -> list[Recipe]:
+    return [planned] + [
+        replace(planned, seed=derive_seed(planned.seed, "again", turn)) for turn in range(1, TAKES)
+    ]  # fmt: skip
+
+
+def _check_clips(out: Path, wanted: Mapping[str, Sequence[Recipe]]) -> None:
+    """Refuse a folder with clips that are not asked for: ``audio`` would hold more than the table knows."""
+    asked = {(folder_of(label), _name(take)) for label, plan in wanted.items() for one in plan for take in _takes(one)}
+    there = sorted((out / "audio").glob("*/[!.]*"))
+    others = [path for path in there if (path.parent.name, path.name) not in asked]
+    if others:
+        raise UsageError(
+            f"{out} holds {len(others)} clips that are not asked for now, such as {others[0].relative_to(out)}: it was "
+            "begun with another --seed, --prompts, --duration or --classes, or more --per-class.",
+            next_step="Name another folder with --out, give the same words as before, or move those clips away.",
+        )
+
+
 def _name(recipe: Recipe) -> str:
     return f"{recipe.digest[:16]}.flac"
 
@@ -143,11 +162,17 @@ def _name(recipe: Recipe) -> str:
 def _check_engine(path: Path, engine: EngineSpec) -> None:
     about = {"engine": engine.name, "revision": engine.revision}
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+            said = f"{before['engine']} {before['revision']}"
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise UsageError(
+                f"{path} cannot be read: {error!r}.",
+                next_step="Remove it and run the same command again, or name another folder with --out.",
+            ) from error
         if before != about:
             raise UsageError(
-                f"{path.parent} was begun with {before['engine']} {before['revision']}, now it is {engine.name} "
-                f"{engine.revision}.",
+                f"{path.parent} was begun with {said}, now it is {engine.name} {engine.revision}.",
                 next_step="Name another folder with --out.",
             )
         return

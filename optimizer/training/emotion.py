@@ -125,6 +125,23 @@ def clip_key(name: object) -> str:
     return word.removesuffix(CROP)
 
 
+def require_columns(table: pandas.DataFrame) -> None:
+    """Check that a table is one of `read_emotion_corpus`, before anything is learnt from it.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, as in what earlier versions embedded.
+    """
+    missing = [name for name in ("model", "emotion", *AXES) if name not in table.columns]
+    if missing:
+        raise UsageError(
+            f"the table of this emotion corpus has no column {missing[0]!r}; it has "
+            f"{', '.join(map(str, table.columns))}: an earlier version wrote it.",
+            next_step="Write it again; no song is heard twice: optimize embed CORPUS --out DIR, with the same DIR.",
+        )
+
+
 def intent_errors(table: pandas.DataFrame, references: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Say how far what people heard lies from what was intended, by system and by emotion.
 
@@ -141,6 +158,7 @@ def intent_errors(table: pandas.DataFrame, references: Mapping[str, Sequence[flo
         ``system`` and ``emotion``: by name, mean distance in the plane of valence and arousal, and signed ``bias``
         of each axis (heard minus intended); ``overall`` likewise.
     """
+    require_columns(table)
     known = table[table["emotion"].isin(list(references))]
     aims = np.array([references[name] for name in known["emotion"]]).reshape(-1, 2)
     off = known[list(AXES)].to_numpy(dtype=float) - aims

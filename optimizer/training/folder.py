@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.errors import UsageError
 from optimizer.runs import write_atomic
 from optimizer.scoring.heads import CONFIG, write_head
 from optimizer.training.data import Data
@@ -18,6 +19,21 @@ WORK = ".training"
 """What is kept for a kill while a training goes on."""
 
 SPACE = ("encoder", "window", "layers", "spread")
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of a result.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be made: a file is there, or it may not be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file is there" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        raise UsageError(f"folder {out} cannot be made: {why}.", next_step="Name another with --out.") from error
 
 
 def space_of(data: Data) -> dict[str, Any]:

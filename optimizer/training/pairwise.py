@@ -16,7 +16,7 @@ from optimizer.training.card import figure_text, table
 from optimizer.training.classify import song_ids
 from optimizer.training.corpus import read_frame
 from optimizer.training.data import Data
-from optimizer.training.folder import WORK, finish, space_of
+from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.head import MEMBERS, Model, OnEpoch
 from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration
 from optimizer.training.network import Checkpoints
@@ -163,7 +163,7 @@ def train_pairwise(
             "when no song is in two parts; 5 in each are needed.",
             next_step="Collect more votes, or name a coarser --group.",
         )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     checkpoints = Checkpoints(out / WORK)
     document: dict[str, Any] = {}
     figures: dict[str, dict[str, Figure]] = {}

@@ -107,24 +107,29 @@ def recipes(
         If the prompt has other fields, a class comes twice, or nothing is known of one whose description is wanted.
     """
     try:
-        fields = {name for _, name, _, _ in string.Formatter().parse(prompt) if name is not None}
+        found = [part[1:] for part in string.Formatter().parse(prompt) if part[1] is not None]
     except ValueError as error:
         raise UsageError(f"prompt {prompt!r} cannot be read: {error}.", next_step="Write {{ for a brace.") from error
-    if fields - {"genre", "description"}:
-        raise UsageError(f"prompt {prompt!r} may hold {{genre}} and {{description}} only.")
+    fields = {str(name) for name, _, _ in found}
+    # Neither {genre:d}, which fits no text, nor {genre!r}.
+    if fields - {"genre", "description"} or any(form or conversion for _, form, conversion in found):
+        raise UsageError(
+            f"prompt {prompt!r} may hold {{genre}} and {{description}} only, just so.",
+            next_step="Write {{ and }} for braces that are meant as such.",
+        )
     if len(set(classes)) != len(classes) or len(classes) < 2 or per_class < 2:
         raise UsageError("a data set needs two or more different classes, and two or more clips of each.")
-    found: dict[str, list[Recipe]] = {}
+    asked: dict[str, list[Recipe]] = {}
     for name in classes:
         ways = _ways(name)
         if not ways and "description" in fields:
             legal = sorted({*DESCRIPTIONS, *genre_names()})
             raise UsageError(f"nothing is known of class {name!r}: it must be one of {', '.join(legal)}.")
-        found[name] = []
+        asked[name] = []
         for number in range(per_class):
             drawn = derive_seed(seed, "dataset", name, number)
             way = ways[number % len(ways)] if ways else ""
-            found[name].append(
+            asked[name].append(
                 Recipe(
                     genre=folder_of(name),
                     style=f"{folder_of(name)}-{number % max(len(ways), 1)}",
@@ -137,7 +142,7 @@ def recipes(
                     duration=duration,
                 )
             )
-    return found
+    return asked
 
 
 def folder_of(name: str) -> str:

@@ -121,6 +121,36 @@ def test_an_engine_that_gives_nothing_ends_it(tmp_path, monkeypatch):
     assert len(tried) == dataset.HOPELESS * dataset.TAKES
 
 
+def test_clips_that_are_not_asked_for_are_not_mixed_with_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(Renderer, "render", lambda self, recipe, out: out.write_bytes(b"x"))
+    monkeypatch.setattr(dataset, "embed", lambda corpus, out, space: dict(corpus.extra))
+    engine, space = resolve("synth", RenderOptions(duration=1.0)), open_space("acoustic", {})
+
+    def build(*, seed=0, per_class=2, classes=("pop", "rock")):
+        return dataset.build(engine, recipes(PROMPTS, classes, per_class, seed=seed), tmp_path, space)["rendered"]
+
+    # What a set grows by is no other set.
+    assert build() == 4 and build() == 0 and build(per_class=3) == 2 and build(per_class=3, classes=CLASSES) == 9
+    before = sorted(tmp_path.rglob("*.flac"))
+    for other in ({"seed": 1}, {"per_class": 2, "classes": CLASSES}, {"per_class": 3}):
+        with pytest.raises(UsageError, match=r"clips that are not asked for now.*--seed") as caught:
+            build(**other)
+        assert "--out" in caught.value.next_step
+    assert sorted(tmp_path.rglob("*.flac")) == before
+
+
+def test_a_folder_that_cannot_be_begun_with_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    wanted, space = recipes(PROMPTS, CLASSES, 2), open_space("acoustic", {})
+    for out in (tmp_path / "file", tmp_path / "file" / "set"):
+        with pytest.raises(UsageError, match=r"cannot be made: a file is there\.\n.*--out"):
+            dataset.build(resolve("synth"), wanted, out, space)
+    for text in ("{", "[]", '{"engine": "synth"}', "[" * 200_000):
+        (tmp_path / "dataset.json").write_text(text)
+        with pytest.raises(UsageError, match=r"dataset\.json cannot be read: .*\n.*Remove it"):
+            dataset.build(resolve("synth"), wanted, tmp_path, space)
+
+
 def test_another_engine_is_refused(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"engine": "musicgen", "revision": "1"}))
     with pytest.raises(UsageError, match=r"begun with musicgen 1, now it is synth"):
@@ -133,6 +163,9 @@ def test_another_engine_is_refused(tmp_path):
         ("{mood} {genre}", ["rock", "pop"], r"genre.*description.*only"),
         ("{genre.__class__}", ["rock", "pop"], r"genre.*description.*only"),
         ("{genre", ["rock", "pop"], r"'\{genre' cannot be read"),
+        ("A {genre:d}", ["rock", "pop"], r"genre.*description.*only, just so"),
+        ("A {genre!r} track", ["rock", "pop"], r"genre.*description.*only, just so"),
+        ("A {genre:>{description}}", ["rock", "pop"], r"genre.*description.*only, just so"),
         (PROMPTS, ["rock", "polka"], r"nothing is known of class 'polka'.*bhangra.*funk"),
         (PROMPTS, ["rock", "rock"], r"two or more different classes"),
     ],
