@@ -203,11 +203,11 @@ def test_a_trained_head_refuses_another_encoder(options: dict[str, Any], tmp_pat
     config = {"encoder": "m-a-p/MERT-v1-330M@0e06", "target": {"kind": "clamp"}}
     write_head(tmp_path / "h", config, {"members.0.net.0.weight": np.ones((1, 32)), "members.0.net.0.bias": np.ones(1)})
     with pytest.raises(CheckpointError, match="was trained on m-a-p/MERT-v1-330M@0e06"):
-        prepare(str(tmp_path / "h"), options)
+        prepare(str(tmp_path / "h"), {"encoder": options["encoder"]})
 
 
 def test_two_judges_of_one_name_are_refused(options: dict[str, Any], head_file: Path, jury_file: Path) -> None:
     from optimizer.errors import UsageError
 
     with pytest.raises(UsageError, match="call themselves 'banger'"):
-        prepare(f"banger:{head_file}+banger:{jury_file}", options)
+        prepare(f"banger:{head_file}+banger:{jury_file}", {"encoder": options["encoder"]})
