@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli.embed import EncoderOption
+from optimizer.cli.embed import EncoderOption, say_stand_in
 from optimizer.cli.options import Json, print_json
 from optimizer.cli.score import Jobs, Window
 
@@ -63,6 +63,7 @@ def build(
             print(f"{done}/{total}{': ' + reason if reason else ''}", file=sys.stderr, flush=True)
 
     space = open_space(encoder, {"window": window}, jobs=jobs)
+    say_stand_in(encoder, space.info)
     info = dataset.build(spec, wanted, out, space, sandbox=sandbox, on_progress=show)
     if json_:
         print_json(info)

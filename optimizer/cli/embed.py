@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +29,12 @@ EncoderOption = Annotated[
         "--encoder", help="acoustic, mert, or a folder or Hub id of MERT; the best that is here.", metavar="NAME"
     ),
 ]
+
+
+def say_stand_in(encoder: str | None, info: Mapping[str, Any]) -> None:
+    """Say on stderr that nothing better than the acoustic embedding is here, where none was asked for."""
+    if encoder is None and str(info["encoder"]).startswith("acoustic-"):
+        print("Hearing with `acoustic`, a stand-in; for the real encoder: optimize setup mert", file=sys.stderr)
 
 
 def embed(
@@ -57,6 +64,7 @@ def embed(
     found = read_corpus(corpus, subset=subset)
     options = {"window": window, "device": scorer_device, "dtype": scorer_dtype, "layers": chosen}
     space = work.open_space(encoder, options, jobs=jobs, batch=batch)
+    say_stand_in(encoder, space.info)
     try:
         info = work.embed(found, out, space, on_progress=eta())
     except KeyboardInterrupt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,8 +61,8 @@ def score(
     if json_:
         print_json([one.to_dict() for one in scores])
     else:
-        rows = [[one.path, number(one.score), parts(one)] for one in scores]
-        print_table(["file", "score", "parts"], rows, right=(1,))
+        headings, rows = table_of(scores, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+        print_table(headings, rows, right=(1,))
     if all(one.error for one in scores):
         raise typer.Exit(NoSongs.exit_code)
 
@@ -121,3 +123,40 @@ def parts(one: FileScore) -> str:
     if one.error:
         return one.error
     return "  ".join(f"{name} {value:.2f}" for name, value in one.parts.items())
+
+
+LEAST_ROOM = 32
+"""Columns below which the parts stand under their file and not beside it."""
+
+
+def table_of(scores: Sequence[FileScore], width: int | None) -> tuple[list[str], list[list[str | None]]]:
+    """Lay the scores out.
+
+    Parameters
+    ----------
+    scores : sequence of FileScore
+    width : int or None
+        Columns of the terminal, which a panel's parts are wrapped to; a file's name never is, so that it can be
+        copied. None: a line for each file.
+
+    Returns
+    -------
+    headings : list of str
+    rows : list of lists
+    """
+    if width is None:
+        return ["file", "score", "parts"], [[str(one.path), number(one.score), parts(one)] for one in scores]
+    # Two columns have a score of up to five digits and a gap of three characters between them.
+    room = width - max((len(str(one.path)) for one in scores), default=0) - 3 - 5 - 3
+    if room >= LEAST_ROOM:
+        rows = [[str(one.path), number(one.score), "\n".join(_wrapped(one, room))] for one in scores]
+        return ["file", "score", "parts"], rows
+    lines = [[str(one.path), *(f"  {line}" for line in _wrapped(one, width - 3 - 5 - 2))] for one in scores]
+    return ["file", "score"], [["\n".join(block), number(one.score)] for one, block in zip(scores, lines, strict=True)]
+
+
+def _wrapped(one: FileScore, width: int) -> list[str]:
+    """Return `parts` in lines, no name away from its number."""
+    text = one.error or "  ".join(f"{name} {value:.2f}".replace(" ", "\xa0") for name, value in one.parts.items())
+    lines = textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]
