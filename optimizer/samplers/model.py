@@ -46,7 +46,7 @@ SIZES: tuple[tuple[Effects, float], ...] = (
     (INTERACTIVE, -1.0),
     (INTERACTIVE.scaled(2.5), -1.0),
 )
-"""Sizes to average over, each with the logarithm of its prior weight: other judges may scatter less (docs/search.md)."""
+"""Sizes to average over, each with the logarithm of its prior weight; other judges may scatter less."""
 
 
 @dataclass(frozen=True)
