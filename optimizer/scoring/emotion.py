@@ -90,7 +90,8 @@ def verify(folder: Path) -> str:
     for point in document["references"].values():
         open_plane(folder, {"point": point, "reach": 1.0})
         break
-    return str(configs["valence"].get("licence") or "not known")
+    licence = configs["valence"].get("licence")
+    return str(licence) if heads.is_name(licence) else "not known"
 
 
 def _axes(folder: Path) -> dict[str, dict[str, Any]]:

@@ -312,6 +312,8 @@ def test_a_trained_folder_is_installed_whole(write_emotion: Write, tmp_path: Pat
     setup("emotion", str(measured))
     assert prepare("emotion:calm").identity == prepare(f"emotion:{measured}:calm").identity
     setup("emotion", str(fetched.path))
+    raw = write_emotion(tmp_path / "raw", "acoustic-1", ACOUSTIC, valence={"licence": "\x1b[2J"})
+    assert setup("emotion", str(raw)).licence == "not known"
     assert [path.name for path in heads_folder().iterdir()] == ["emotion"]
 
 
