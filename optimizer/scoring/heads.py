@@ -19,8 +19,8 @@ A trained head is a folder of two files. ``head.safetensors`` holds float32 tens
 
 A classifier's networks end in one output per class; see `optimizer.scoring.classes`.
 
-``name`` and ``encoder`` are lines of printable characters (`A_NAME`). ``encoder`` is `EarSpec.encoder`, the space it was
-trained in; a head never judges another. ``window`` is what it was trained on, for information. ``target`` is a
+``name`` and ``encoder`` are lines of printable characters (`A_NAME`). ``encoder`` is `EarSpec.encoder`, the space it
+was trained in; a head never judges another. ``window`` is what it was trained on, for information. ``target`` is a
 `Target`. Words not named here (metrics, data, licence) are kept.
 """
 
