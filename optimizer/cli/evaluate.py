@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optimizer.cli.options import Json, number, print_json, print_table
 from optimizer.cli.score import Device, Dtype, Encoder, Head, Jobs, Window, heard, progress, spec_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from optimizer.training.data import Data
 
 
 def register(app: typer.Typer) -> None:
@@ -86,23 +91,71 @@ def _pairs(
     import numpy as np
 
     from optimizer.errors import UsageError
-    from optimizer.scoring.batch import score_files
     from optimizer.training.agreement import agreement
     from optimizer.training.choices import read_choices
     from optimizer.training.data import read_data
-    from optimizer.training.evaluate import scores_of
 
-    choices = read_choices(pairs, None if data is None else read_data(data), _names(group))
-    spec = spec_of(scorer, *given)
-    with heard() as store:
-        scores, failed = scores_of(score_files(choices.files, spec, store, jobs=jobs, on_progress=progress()))
+    found = None if data is None else read_data(data)
+    choices = read_choices(pairs, found, _names(group))
+    songs = None if found is None or choices.rows is None else found.select(choices.rows)
+    ((text, scores, failed, trained),) = _scores([(scorer, given)], choices.files, songs, jobs)
     kept = choices.select(np.isfinite(scores[choices.a]) & np.isfinite(scores[choices.b]))
     if not len(kept.a):
         raise UsageError("not one pair could be scored.", next_step=next(iter(failed.values()), None))
     result = agreement(
         scores[kept.a], scores[kept.b], kept.share, kept.a, kept.b, systems=kept.systems, clusters=kept.clusters
     )
-    return {"kind": "pairs", "scorer": spec.text, **result, "lost": kept.lost}
+    return {"kind": "pairs", "scorer": text, **result, "lost": kept.lost, "trained_on": trained}
+
+
+Scored = tuple[str, "np.ndarray", Mapping[str, str], dict[str, dict[str, int] | None]]
+"""A scorer's text, its scores (nan where there is none), why, and by head what of the songs it was trained on."""
+
+
+def _scores(
+    wanted: Sequence[tuple[str | None, tuple[Any, ...]]], files: Sequence[str], songs: Data | None, jobs: int
+) -> list[Scored]:
+    """Judge songs by each scorer: their embeddings, where it judges those, else their audio."""
+    import os
+
+    from optimizer.errors import UsageError
+    from optimizer.scoring.batch import score_files
+    from optimizer.scoring.cache import EmbeddingStore
+    from optimizer.training.data import STORE
+    from optimizer.training.evaluate import scores_of
+    from optimizer.training.judged import by_heads, by_spec, folders_of
+    from optimizer.training.seen import seen
+
+    done: list[Scored] = []
+    for scorer, given in wanted:
+        options = dict(zip(("encoder", "head", "window", "device", "dtype"), given, strict=True))
+        direct = None if songs is None else by_heads(scorer, songs, options)
+        if songs is not None and direct is not None:
+            judge, folders = direct
+            trained = {folder.name: seen(folder, songs) for folder in folders}
+            done.append((str(scorer), judge(songs.vectors), {}, trained))
+            continue
+        spec = spec_of(scorer, *given)
+        folders = folders_of(spec)
+        if songs is not None and (judged := by_spec(spec, songs)) is not None:
+            trained = {folder.name: seen(folder, songs) for folder in folders}
+            done.append((spec.text, judged(songs.vectors), {}, trained))
+            continue
+        if songs is not None and "path" not in songs.table.columns:
+            raise UsageError(
+                f"{spec.text} does not judge the embeddings of {songs.folder} ({songs.info.get('key')}), and there "
+                "is no column 'path' with audio to hear.",
+                next_step="Name a head that was trained on this encoder, or --window as the embeddings have it.",
+            )
+        own = None if songs is None else songs.folder / STORE
+        # What the embedding heard is not heard again; elsewhere the user's own store remembers.
+        near = own is not None and own.is_file() and os.access(own, os.W_OK) and os.access(own.parent, os.W_OK)
+        with EmbeddingStore(own) if own is not None and near else heard() as store:
+            scores, failed = scores_of(score_files(files, spec, store, jobs=jobs, on_progress=progress()))
+            digests = [store.digest(Path(file)) for file in files if Path(file).is_file()] if folders else []
+        trained = {folder.name: seen(folder, digests if songs is None else songs) for folder in folders}
+        done.append((spec.text, scores, failed, trained))
+    return done
 
 
 def _curve(
@@ -118,9 +171,9 @@ def _curve(
     import numpy as np
 
     from optimizer.errors import UsageError
-    from optimizer.scoring.batch import audio_files, score_files
+    from optimizer.scoring.batch import audio_files
     from optimizer.training.data import read_data
-    from optimizer.training.evaluate import best_of, scores_of
+    from optimizer.training.evaluate import best_of
 
     found = None
     if audio is not None:
@@ -133,14 +186,11 @@ def _curve(
     else:
         assert data is not None
         found = read_data(data)
-        files = [str(path) for path in found.column("path")]
+        files = [str(name) for name in found.column("path" if "path" in found.table.columns else "id")]
         # Genres differ in what a judge gives them at all: the best of N over genres picks genres, not songs.
         within = within or ("genre" if "genre" in found.table.columns else None)
-    specs = [spec_of(scorer, *given), spec_of(judge, given[0], None, *given[2:])]
-    with heard() as store:
-        picker, jury = (
-            scores_of(score_files(files, spec, store, jobs=jobs, on_progress=progress()))[0] for spec in specs
-        )
+    wanted = [(scorer, given), (judge, (given[0], None, *given[2:]))]
+    (name, picker, _, first), (judge, jury, _, second) = _scores(wanted, files, found, jobs)
     good = np.isfinite(picker) & np.isfinite(jury)
     if good.sum() < 2:
         raise UsageError(f"{audio or data} holds {int(good.sum())} songs that both can judge; two or more are needed.")
@@ -154,11 +204,12 @@ def _curve(
 
     return {
         "kind": "best-of",
-        "scorer": specs[0].text,
-        "judge": specs[1].text,
+        "scorer": name,
+        "judge": judge,
         "songs": int(good.sum()),
         "within": within,
         "group": group,
+        "trained_on": {**first, **second},
         "curve": best_of(picker[good], jury[good], pools=column(within), groups=column(group)),
     }
 
@@ -177,7 +228,8 @@ def _set(
     if classifier is not None:
         from optimizer.training.classify import judge_folder, open_classifier
 
-        return {"kind": "classifier", **judge_folder(open_classifier(classifier), found, target)}
+        judged = judge_folder(open_classifier(classifier), found, target)
+        return {"kind": "classifier", "classifier": str(classifier), **judged}
     from optimizer.training.sets import set_figures
 
     other = None if reference is None else read_data(reference)
@@ -205,14 +257,20 @@ def _show(result: dict[str, Any]) -> None:
         ]
         headings = ["N", "judge's mean", "gain over one song", "had the judge picked", "pools"]
         print_table(headings, rows, right=(0, 1, 2, 3, 4))
+        _beware(result["trained_on"])
         return
     if result["kind"] == "pairs":
         _show_pairs(result, spell)
         return
     if result["kind"] == "classifier":
-        print(f"accuracy {spell(result['accuracy'])} on {result['songs']} songs; {result['unknown']} of other classes")
+        others = f"; {result['left_out']} of other parts than `{result['part']}`" if result["part"] else ""
+        print(
+            f"accuracy {spell(result['accuracy'])} on {result['songs']} songs; {result['unknown']} of other "
+            f"classes{others}"
+        )
         rows = [[name, *row] for name, row in zip(result["classes"], result["confusion"], strict=True)]
         print_table(["true", *result["classes"]], rows)
+        _beware({result["classifier"]: result["trained_on"]})
         return
     rows = [[name, spell(figure)] for name, figure in result.items() if name != "warnings" and isinstance(figure, list)]
     print_table(["figure", f"{result['songs']} songs"], rows, right=(1,))
@@ -239,3 +297,12 @@ def _show_pairs(result: dict[str, Any], spell: Callable[[list[float | None]], st
         f"no part in agreement and are half a win; {result['even']} decided pairs scored equal are half right; "
         f"{result['lost']} pairs lost."
     )
+    _beware(result["trained_on"])
+
+
+def _beware(trained: Mapping[str, Mapping[str, int] | None]) -> None:
+    from optimizer.training.seen import warning
+
+    for name, counts in trained.items():
+        if (line := warning(name, counts)) is not None:
+            print(f"\nBeware: {line}")

@@ -31,7 +31,7 @@ class Choices:
     Attributes
     ----------
     files : list of str
-        Every song of a pair once.
+        Every song of a pair once; by its id where the data has no path.
     a, b : int array [shape=(n,)]
         Places in `files`, never the same.
     share : float array [shape=(n,)]
@@ -42,6 +42,8 @@ class Choices:
         Raters, prompts and the like.
     lost : int
         Pairs that cannot be used: a song is not in the data, or meets itself.
+    rows : int array [shape=(len(files),)], or None
+        Of the data.
     """
 
     files: list[str]
@@ -51,13 +53,14 @@ class Choices:
     systems: tuple[np.ndarray, np.ndarray] | None
     clusters: Mapping[str, np.ndarray]
     lost: int
+    rows: np.ndarray | None = None
 
     def select(self, good: np.ndarray) -> Choices:
         """Return the pairs that a mask [shape=(n,)] names; the others are lost."""
         systems = None if self.systems is None else (self.systems[0][good], self.systems[1][good])
         clusters = {name: column[good] for name, column in self.clusters.items()}
         lost = self.lost + int((~good).sum())
-        return Choices(self.files, self.a[good], self.b[good], self.share[good], systems, clusters, lost)
+        return Choices(self.files, self.a[good], self.b[good], self.share[good], systems, clusters, lost, self.rows)
 
 
 def read_choices(path: Path, data: Data | None = None, clusters: Sequence[str] | None = None) -> Choices:
@@ -69,7 +72,7 @@ def read_choices(path: Path, data: Data | None = None, clusters: Sequence[str] |
         CSV or Parquet with ``winner`` (a, b or tie) and ``a_path`` and ``b_path``, relative to it; with `data` whatever
         `read_pairs` takes. ``a_system`` and ``b_system``, or ``system`` where one made both, are optional.
     data : Data, optional
-        Embedded songs: their column ``path`` is heard, their column ``system`` says what made them.
+        Embedded songs; their column ``system`` says what made them.
     clusters : sequence of str, optional
         Columns whose equal values make choices dependent; by default those of `CLUSTERS` that are there.
 
@@ -84,11 +87,14 @@ def read_choices(path: Path, data: Data | None = None, clusters: Sequence[str] |
     for name in wanted:
         if name not in named:
             raise UsageError(f"{path} has no column {name!r}; it has {', '.join(named)}.{did_you_mean(name, named)}")
+    places = None
     if data is not None:
         read = read_pairs(path, data)
         frame = frame.iloc[read.rows]
         places, back = np.unique(np.concatenate([read.a, read.b]), return_inverse=True)
-        files = [str(name) for name in data.column("path")[places]]
+        # Published embeddings have no audio beside them; whether any is needed, the scorer decides.
+        names = data.column("path" if "path" in data.table.columns else "id")
+        files = [str(name) for name in names[places]]
         a, b = back[: len(read.a)], back[len(read.a) :]
         share, lost = read.share, read.lost
         made = data.table["system"].astype(str).to_numpy() if "system" in data.table else None
@@ -97,7 +103,7 @@ def read_choices(path: Path, data: Data | None = None, clusters: Sequence[str] |
         files, a, b, share = _by_path(frame, path)
         systems, lost = _systems(frame), 0
     columns = {name: frame[name].astype(str).to_numpy() for name in wanted}
-    whole = Choices(files, a, b, share, systems, columns, lost)
+    whole = Choices(files, a, b, share, systems, columns, lost, places)
     if not len(share):
         raise UsageError(f"{path} holds no pairs.")
     different = a != b

@@ -20,6 +20,7 @@ from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.head import MEMBERS, OnEpoch, transform
 from optimizer.training.metrics import ROUNDS, Figure, bootstrap
 from optimizer.training.network import Checkpoints, forward
+from optimizer.training.seen import seen, write_split
 from optimizer.training.softmax import Softmax, balanced_accuracy, fit
 from optimizer.training.split import Split
 
@@ -34,11 +35,13 @@ class Classifier:
     info : mapping
         ``head.json``.
     tensors : mapping of str to array
+    folder : Path
     """
 
     classes: list[str]
     info: Mapping[str, Any]
     tensors: Mapping[str, np.ndarray]
+    folder: Path
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Return logits [shape=(n, classes)] of embeddings [shape=(n, d)]."""
@@ -75,7 +78,7 @@ def open_classifier(folder: Path) -> Classifier:
     if config.get("kind") != KIND:
         raise UsageError(f"{folder} is a head for {config.get('label')!r}, no classifier.", next_step=step)
     tensors = {name: array.astype(np.float64) for name, array in load_file(folder / WEIGHTS).items()}
-    return Classifier(list(config["classes"]), config, tensors)
+    return Classifier(list(config["classes"]), config, tensors, folder)
 
 
 def train_classifier(
@@ -203,12 +206,22 @@ def train_classifier(
         "kind": KIND, "name": name or target, **space_of(data), "classes": classes, "target": {"kind": "softmax"},
         "label": target, "recipe": recipe, "seed": seed, "split": kind,
     }  # fmt: skip
+    write_split(out, data, (splits[kind].train, splits[kind].validation, splits[kind].test))
     finish(out, config, model.tensors(), card, markdown(card))
     return card
 
 
 def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, seed: int = 0) -> dict[str, Any]:
-    """Hold a classifier against songs it has not seen, such as real recordings; labels are compared without case.
+    """Hold a classifier against songs, such as real recordings; labels are compared without case.
+
+    Where the data has a part ``test``, as ``optimize dataset build`` writes it, that part alone judges.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` and ``balanced accuracy`` with intervals, ``songs``, ``unknown`` (of other classes), ``part`` and
+        ``left_out`` (songs of other parts), ``trained_on`` (see `optimizer.training.seen.seen`), ``classes``,
+        ``confusion``.
 
     Raises
     ------
@@ -221,6 +234,10 @@ def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, s
             f"{data.info.get('encoder')}."
         )
     known = {name.casefold(): row for row, name in enumerate(classifier.classes)}
+    whole = len(data.vectors)
+    part = "test" if "part" in data.table.columns and (data.column("part") == "test").any() else None
+    if part is not None:
+        data = data.select(np.flatnonzero(data.column("part") == part))
     truth = np.array([known.get(str(label).casefold(), -1) for label in data.column(target)])
     rows = np.flatnonzero(truth >= 0)
     if not len(rows):
@@ -234,6 +251,9 @@ def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, s
         "balanced accuracy": figures["balanced accuracy"]["model"].to_list(),
         "songs": len(rows),
         "unknown": len(data.vectors) - len(rows),
+        "part": part,
+        "left_out": whole - len(data.vectors),
+        "trained_on": seen(classifier.folder, data.select(rows)),
         "classes": classifier.classes,
         "confusion": confusion(truth, guess, len(classifier.classes)).tolist(),
     }

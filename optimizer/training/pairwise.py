@@ -20,6 +20,7 @@ from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.head import MEMBERS, Model, OnEpoch
 from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration
 from optimizer.training.network import Checkpoints
+from optimizer.training.seen import write_split
 from optimizer.training.split import grouped_split, random_split
 
 WINNERS = {"a": 1.0, "left": 1.0, "b": 0.0, "right": 0.0, "tie": 0.5}
@@ -204,6 +205,8 @@ def train_pairwise(
         "kind": "ridge" if recipe == "ridge" else "mlp", "name": name, **space_of(data), "target": dict(model.target),
         "label": "preference", "recipe": recipe, "seed": seed, "split": "grouped",
     }  # fmt: skip
+    # Only songs that somebody chose between: the others taught nothing.
+    write_split(out, data, [np.union1d(pairs.a[rows], pairs.b[rows]) for rows in splits["grouped"]])
     finish(out, config, model.tensors(), card, _markdown(card))
     return card
 

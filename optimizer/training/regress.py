@@ -19,6 +19,7 @@ from optimizer.training.head import Model, OnEpoch, fit, fit_ridge
 from optimizer.training.metrics import Figure, bootstrap, calibration, mae, spearman, within
 from optimizer.training.network import Checkpoints
 from optimizer.training.parallel import side_by_side
+from optimizer.training.seen import write_split
 from optimizer.training.split import Split, grouped_split, random_split
 from optimizer.training.targets import labelled
 
@@ -201,6 +202,7 @@ def _one(
         "split": kept.split.kind,
     }
     out.mkdir(parents=True, exist_ok=True)
+    write_split(out, data, (kept.split.train, kept.split.validation, kept.split.test))
     write_atomic(out / "card.json", (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     write_atomic(out / "card.md", card.markdown(document).encode())
     for kind, outcome in outcomes.items():

@@ -73,7 +73,7 @@ def test_classes_are_learned_by_every_recipe(data, tmp_path, recipe):
     text = (tmp_path / "c" / "card.md").read_text()
     assert text.startswith(card["verdict"]) and f"recipe `{recipe}`" in text and "Calibration" in text
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
-        "card.json", "card.md", "head.json", "head.safetensors",
+        "card.json", "card.md", "head.json", "head.safetensors", "split.csv",
     ]  # fmt: skip
     notes = grouped["training"]
     if recipe == "ridge":

@@ -90,9 +90,9 @@ def test_the_same_training_again_goes_into_its_folder(make, tmp_path):
     train(data, out, "--target", "arousal", "--group", "artist")
     assert "residuals-grouped.svg" in files(out)
     train(data, out, "--target", "arousal")
-    assert files(out) == ["card.json", "card.md", "head.json", "head.safetensors", "residuals-random.svg"]
+    assert files(out) == ["card.json", "card.md", "head.json", "head.safetensors", "residuals-random.svg", "split.csv"]
     said = train(data, out, "--task", "classification", "--target", "label")
-    assert files(out) == ["card.json", "card.md", "head.json", "head.safetensors"] and "pop" in said
+    assert files(out) == ["card.json", "card.md", "head.json", "head.safetensors", "split.csv"] and "pop" in said
     # What a kill leaves.
     (out / ".training").mkdir()
     (out / "head.json").unlink()

@@ -13,7 +13,7 @@ import pytest
 
 from optimizer.training.data import read_data
 
-KEPT = {"card.json", "card.md", "head.json", "head.safetensors"}
+KEPT = {"card.json", "card.md", "head.json", "head.safetensors", "split.csv"}
 
 
 JOBS = {
