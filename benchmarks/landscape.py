@@ -47,6 +47,9 @@ class World:
         Scores below are raised to it.
     outliers : float
         Share of songs with a score drawn evenly from 0 to 10.
+    sizes : tuple of floats
+        What the surface was drawn with, in units of the noise: sd of the effects by `SUBSETS`, and of a combination's
+        own part. Empty where there is no such thing.
     """
 
     surface: Array
@@ -55,6 +58,7 @@ class World:
     tail: float = float("inf")
     floor: float = -float("inf")
     outliers: float = 0.0
+    sizes: tuple[float, ...] = ()
 
     def takes(self, count: int) -> Array:
         """Return the scores of the first takes of each recipe [shape=(genres, recipes, count)]."""
@@ -222,7 +226,9 @@ class Landscape:
             surface, noise = self._genre(number, parameters, random, conditioned)
             surfaces.append(surface.reshape(SHAPE))
             noises.append(noise)
-        return World(np.array(surfaces), np.array(noises), seed)
+        share = parameters.combo
+        sizes = np.append(parameters.effects, np.sqrt(share)) / np.sqrt(1 - share)
+        return World(np.array(surfaces), np.array(noises), seed, sizes=tuple(sizes.tolist()))
 
     def _genre(
         self, genre: int, parameters: Parameters, random: np.random.Generator, conditioned: bool

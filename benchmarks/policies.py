@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from optimizer.samplers import learn
+from optimizer.samplers.features import Effects
 from optimizer.samplers.grid import Grid
+from optimizer.samplers.model import PUBLISHED, Model
 from optimizer.samplers.observation import History, Observation
 from optimizer.samplers.policy import Policy
 
@@ -140,6 +142,22 @@ def ours(field: Field, songs: int, seed: int) -> None:
     _spend(field, songs, Policy(Grid(space, subspaces), seed, songs))
 
 
+def published_model(field: Field, songs: int, seed: int) -> None:
+    """The published prototype: the same model with its sizes and noise as fitted, two sds of curiosity, no sweep."""
+    space, subspaces = field.spaces()
+    model = Model(sizes=((PUBLISHED, 0.0),), learned=True)
+    _spend(field, songs, Policy(Grid(space, subspaces), seed, None, explore=0, model=model))
+
+
+def told(field: Field, songs: int, seed: int) -> None:
+    """Ours, told how large the world's effects and noise are: what no model of this kind can know before."""
+    style, bpm, key, *pairs, combo = field.world.sizes
+    effects = Effects(style=style, bpm=bpm, key=key, pair=float(np.sqrt(np.mean(np.square(pairs)))), combo=combo)
+    model = Model(sizes=((effects, 0.0),), noise=float(field.world.noise[0]), noise_songs=1e6, learned=True)
+    space, subspaces = field.spaces()
+    _spend(field, songs, Policy(Grid(space, subspaces), seed, songs, model=model))
+
+
 def with_learned_sizes(field: Field, songs: int, seed: int) -> None:
     """Ours, with sizes of effects and noise learned from the other genres."""
     grid = Grid(field.spaces()[0])
@@ -225,7 +243,7 @@ def nsga2(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=50)
 
 
-KNOWS_LENGTH = ("ours", "recipe", "oracle", "sizes", "effects")
+KNOWS_LENGTH = ("ours", "told", "recipe", "oracle", "sizes", "effects")
 """Policies whose songs depend on how many there will be; the others' first songs are those of a shorter run."""
 
 
@@ -239,7 +257,9 @@ def policies(genres: int) -> dict[str, Runs]:
         "tpe": with_optuna(tpe),
         "tpe tuned": with_optuna(tuned_tpe(0.3 if genres == 1 else 0.2)),
         "gp": with_optuna(gp),
+        "blm": published_model,
         "ours": ours,
+        "told": told,
         "sizes": with_learned_sizes,
         "effects": with_carried_effects,
         "oracle": oracle,

@@ -131,7 +131,7 @@ def compare(
         last = values[:, -1].mean(axis=0)
         print(f"{name:<11}{''.join(cells)}  {last[1]:5.2f}  {last[2]:5.1%}  {last[3]:5.2f}  {1000 * last[4]:7.1f}")
     if "ours" in numbers:
-        for rival in [name for name in ("tpe", "tpe tuned", "gp", "sizes", "effects") if name in numbers]:
+        for rival in [name for name in numbers if name not in ("ours", "random", "grid", "recipe", "nsga2", "oracle")]:
             cells = []
             for column, _ in enumerate(lengths):
                 lead = np.array([row["ours"][column][0] - row[rival][column][0] for row in rows])
@@ -168,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen_parts = options.part or ["one", "ten", "changed"]
     plain = ("random", "grid", "recipe", "nsga2", "tpe", "tpe tuned", "ours", "oracle")
     if options.policy:
-        plain = tuple(name for name in plain if name in ("random", "oracle", *options.policy))
+        wanted = ("random", "oracle", *options.policy)
+        plain = tuple(name for name in (*plain[:-2], "blm", "ours", "told", "oracle") if name in wanted)
     run = partial(compare, jobs=options.jobs, songs=songs)
     worlds = range(options.first, options.first + count)
     numbers = {}
