@@ -82,7 +82,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         "",
         f"{card['songs']} songs of `{card['data']}`, target `{card['target']}`, recipe `{card['recipe']}`, "
         f"seed {card['seed']}. "
-        f"Encoder {card['encoder']['encoder']} ({card['width']} numbers), licence: {licence}.",
+        f"Encoder {card['encoder']['encoder']} ({card['width']} numbers), licence: {licence}." + dropped(card),
         "",
         "Figures are of the test part; brackets hold the 95 % bootstrap interval"
         + (f" over values of `{card['group']}`." if card["group"] else " over songs."),
@@ -110,19 +110,37 @@ def markdown(card: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def dropped(card: Mapping[str, Any]) -> str:
+    """Say which songs were left out or filed otherwise than the table has them; empty where none were."""
+    lines = []
+    if card.get("unlabelled"):
+        lines.append(f"{card['unlabelled']} songs without a label are left out.")
+    if card.get("ungrouped"):
+        lines.append(f"{card['ungrouped']} songs without a `{card['group']}` are each a group of their own.")
+    if card.get("without_genre"):
+        lines.append(f"{card['without_genre']} songs without a `{card['genre']}` are in none.")
+    if card.get("copies"):
+        lines.append(f"{card['copies']} songs are copies of others, byte for byte, and lie on the same side as those.")
+    return "".join(f" {line}" for line in lines)
+
+
+def leak_text(shows: str, than: str, interval: Sequence[float | None], cause: str, easier: str) -> str:
+    """Say what a random split shows beyond a harder one, and why only where chance does not do as much."""
+    value, low, high = interval
+    how = "differs from" if value is None else f"{abs(value):.3f} {'above' if value >= 0 else 'below'}"
+    line = f"{shows} {how} {than} ({figure_text(interval)}): "
+    if low is not None and low > 0:
+        return line + cause
+    return line + (easier if high is not None and high < 0 else "no more than chance may do.")
+
+
 def _leak(card: Mapping[str, Any]) -> str:
     """Say what the model gains by having heard the same group, and what can be had of it without hearing anything."""
-    value, low, high = card["leak_interval"]
-    how = f"{abs(value):.3f} {'above' if value >= 0 else 'below'} that of the grouped one"
-    line = f"The random split shows a Spearman {how} ({figure_text(card['leak_interval'])}): "
-    if low is not None and low > 0:
-        line += (
-            f"what the model gains by having heard the same `{card['group']}` in training, which a new one cannot give."
-        )
-    elif high is not None and high < 0:
-        line += "the songs that the grouped split judges by are easier to rank."
-    else:
-        line += "no more than chance may do."
+    line = leak_text(
+        "The random split shows a Spearman", "that of the grouped one", card["leak_interval"],
+        f"what the model gains by having heard the same `{card['group']}` in training, which a new one cannot give.",
+        "the songs that the grouped split judges by are easier to rank.",
+    )  # fmt: skip
     deaf = card["splits"]["random"]["no_audio"]
     figures = (figure_text(card["splits"][kind]["figures"][deaf]["spearman"]) for kind in ("random", "grouped"))
     return line + " Without hearing anything `{}` reaches {} under the random split and {} under the grouped.".format(

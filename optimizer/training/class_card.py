@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.training.card import figure_text, table
+from optimizer.training.card import dropped, figure_text, leak_text, table
 from optimizer.training.metrics import Figure
 
 BINS = 5
@@ -47,7 +47,7 @@ def markdown(card: Mapping[str, Any]) -> str:
     lines += [
         f"{card['songs']} songs in {len(card['classes'])} classes (`{card['target']}`), {card['unlabelled']} without a "
         f"label left out; recipe `{card['recipe']}`, seed {card['seed']}. Encoder {card['encoder']['encoder']}, "
-        f"licence: {card['encoder']['licence'] or 'not known'}.",
+        f"licence: {card['encoder']['licence'] or 'not known'}." + dropped({**card, "unlabelled": 0}),
         "",
         "Figures are of the test part; brackets hold the 95 % bootstrap interval"
         + (f" over values of `{card['interval_over']}`." if card["interval_over"] else " over songs."),
@@ -66,10 +66,14 @@ def markdown(card: Mapping[str, Any]) -> str:
         lines += ["", f"Calibration: probabilities are {calibration['error']:.3f} off on the mean.", ""]
         rows = [[f"{one['predicted']:.2f}", f"{one['true']:.2f}", one["n"]] for one in calibration["bins"]]
         lines += table(["said", "true", "songs"], rows)
-    if card["leak"] is not None:
-        lines += [
-            "",
-            f"The random split shows a balanced accuracy {card['leak']:+.3f} above that of the split the head was kept "
-            "from: what it gains by having heard songs of the same origin in training.",
-        ]
+    if card["leak_interval"] is not None:
+        kind = list(card["splits"])[-1]
+        shared = card["group"] if kind == "grouped" else card["given_by"]
+        origin = f"the same `{shared}`" if shared else "songs of the same origin"
+        line = leak_text(
+            "The random split shows a balanced accuracy", f"that of the {kind} one", card["leak_interval"],
+            f"what the model gains by having heard {origin} in training.",
+            f"the songs that the {kind} split judges by are easier to tell.",
+        )  # fmt: skip
+        lines += ["", line]
     return "\n".join(lines) + "\n"

@@ -18,11 +18,12 @@ from optimizer.training.class_split import given_split, grouped_by_class, strati
 from optimizer.training.data import Data
 from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.head import MEMBERS, OnEpoch, transform
-from optimizer.training.metrics import ROUNDS, Figure, bootstrap
+from optimizer.training.metrics import ROUNDS, Figure, bootstrap, difference
 from optimizer.training.network import Checkpoints, forward
 from optimizer.training.seen import seen, write_split
 from optimizer.training.softmax import Softmax, balanced_accuracy, fit
 from optimizer.training.split import Split
+from optimizer.training.witnesses import missing, named, witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ def train_classifier(
 ) -> dict[str, Any]:
     """Train, judge under every split, and write the folder.
 
-    Songs without a label are left out. A column ``part`` of train and test, as ``optimize dataset build`` writes it,
-    is a split of its own, ``given``. The head that is written is the one trained under the last of the splits
-    random, given, grouped that there are.
+    Songs without a label are left out, those without a group are each their own. A column ``part`` of train and test,
+    as ``optimize dataset build`` writes it, is a split of its own, ``given``. The head that is written is the one
+    trained under the last of the splits random, given, grouped that there are.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def train_classifier(
         If the column has fewer than two classes, or a class too few songs.
     """
     whole = len(data.vectors)
-    labelled = np.array([value is not None and value == value and str(value) != "" for value in data.column(target)])
+    labelled = ~missing(data, target)
     data = data if labelled.all() else data.select(np.flatnonzero(labelled))
     names, code = np.unique(data.column(target).astype(str), return_inverse=True)
     classes = [str(word) for word in names]
@@ -140,10 +141,11 @@ def train_classifier(
             "2 or more songs each.",
             next_step="For numbers: --task regression.",
         )
-    groups = np.arange(len(code)) if group is None else data.column(group).astype(str)
+    found = witnesses(data, group)
+    groups = np.arange(len(code)) if group is None else found.names
     # What shares a group, or the words it was generated from, is no two witnesses.
     by = group or (str(data.info["split_by"]) if data.info.get("split_by") in data.table.columns else None)
-    witnesses = np.arange(len(code)) if by is None else data.column(by).astype(str)
+    units = groups if by is None or by == group else named(data, by)
     splits = {"random": stratified_split(code, seed)}
     if (given := given_split(data, code, seed)) is not None:
         splits["given"] = given
@@ -169,7 +171,7 @@ def train_classifier(
         logits = model.logits(x[t])
         said = {"model": logits.argmax(axis=1), "ridge": line.logits(x[t]).argmax(axis=1)}
         deaf = _deaf(data, code, split, groups, len(classes))
-        rival, figures = _figures({**said, **deaf}, list(deaf), code[t], witnesses[t], seed, rounds)
+        rival, figures = _figures({**said, **deaf}, list(deaf), code[t], units[t], seed, rounds)
         gains[kind] = (rival, figures["balanced accuracy"])
         document[kind] = {
             "songs": [len(a), len(v), len(t)],
@@ -184,7 +186,7 @@ def train_classifier(
     document[kind]["kept"] = True
     leak = None
     if len(splits) > 1:
-        leak = gains["random"][1]["model"].value - gains[kind][1]["model"].value
+        leak = difference(gains["random"][1]["model"], gains[kind][1]["model"])
     card = {
         "verdict": verdict(kind, *gains[kind]),
         "task": "classification",
@@ -197,10 +199,13 @@ def train_classifier(
         "interval_over": by,
         "songs": len(code),
         "unlabelled": whole - len(code),
+        "ungrouped": int(found.alone.sum()),
+        "copies": int(found.copies.sum()) if group else None,
         "classes": classes,
         "encoder": {word: data.info.get(word) for word in ("encoder", "window", "layers", "licence")},
         "splits": document,
-        "leak": leak,
+        "leak": None if leak is None else leak.value,
+        "leak_interval": None if leak is None else leak.to_list(),
     }
     config = {
         "kind": KIND, "name": name or target, **space_of(data), "classes": classes, "target": {"kind": "softmax"},

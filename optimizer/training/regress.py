@@ -22,6 +22,7 @@ from optimizer.training.parallel import side_by_side
 from optimizer.training.seen import write_split
 from optimizer.training.split import Split, grouped_split, random_split
 from optimizer.training.targets import labelled
+from optimizer.training.witnesses import missing, named, witnesses
 
 WORK = ".training"
 
@@ -150,9 +151,11 @@ def _one(
     members: int,
     rounds: int,
 ) -> dict[str, Any]:
+    whole = len(data.vectors)
     data, y = labelled(data, target)
-    groups = np.arange(len(y)) if group is None else data.groups(group)
-    kinds = None if strata is None else data.column(strata).astype(str)
+    found = witnesses(data, group)
+    groups = np.arange(len(y)) if group is None else found.names
+    kinds = None if strata is None else named(data, strata)
     splits = {"random": random_split(len(y), seed)}
     if group is not None:
         splits["grouped"] = grouped_split(groups, seed)
@@ -182,6 +185,10 @@ def _one(
             "group": group,
             "genre": strata,
             "songs": len(y),
+            "unlabelled": whole - len(y),
+            "ungrouped": int(found.alone.sum()),
+            "without_genre": 0 if strata is None else int(missing(data, strata).sum()),
+            "copies": int(found.copies.sum()) if group else None,
             "groups": len(set(groups.tolist())) if group else None,
             "width": data.vectors.shape[1],
             "data": data.folder.resolve().name,
@@ -243,7 +250,8 @@ def judge(
     if strata is not None:
         said["genre mean"] = baselines.group_mean(strata[seen], y[seen], strata[t])
         deaf.append("genre mean")
-    rival = max(deaf or ["constant"], key=lambda name: spearman(said[name], y[t]))
+    # What ranks worse than nothing at all is no mark to beat.
+    rival = max([*deaf, "constant"], key=lambda name: spearman(said[name], y[t]))
     truth = y[t]
     genres = None if strata is None else np.unique(strata[t], return_inverse=True)[1]
 
