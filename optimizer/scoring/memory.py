@@ -26,7 +26,7 @@ class StoredEar:
 
     def __init__(self, ear: MertEar | AcousticEar, key: str, store: EmbeddingStore) -> None:
         self._ear, self._key, self._store = ear, key, store
-        self._refused: dict[str, Unheard] = {}
+        self._refused: dict[str, tuple[Path, Unheard]] = {}
 
     @property
     def inner(self) -> MertEar | AcousticEar:
@@ -52,14 +52,22 @@ class StoredEar:
     def stream(self, files: Sequence[tuple[Path, str]]) -> Iterator[Embedding]:
         """Yield the embeddings of (file, audio hash) pairs; each new one is in the store before it is yielded."""
         known = self._store.get_many([audio for _, audio in files], self._key)
-        missing = {audio: path for path, audio in files if audio not in known and audio not in self._refused}
+        missing: dict[str, Path] = {}
+        for path, audio in files:
+            if audio not in known and audio not in self._refused:
+                missing.setdefault(audio, path)
         fresh = zip(missing, self._ear.stream(list(missing.values())), strict=True)
-        for _, audio in files:
+        for path, audio in files:
             while audio not in known and audio not in self._refused:
                 heard_audio, heard = next(fresh)
                 if isinstance(heard, np.ndarray):
                     self._store.put(heard_audio, self._key, heard)
                     known[heard_audio] = heard
                 else:
-                    self._refused[heard_audio] = heard
-            yield known[audio] if audio in known else self._refused[audio]
+                    self._refused[heard_audio] = missing[heard_audio], heard
+            if audio in known:
+                yield known[audio]
+            else:
+                # Broken files of equal bytes, such as empty ones, are tried once; each is told by its own name.
+                tried, refusal = self._refused[audio]
+                yield Unheard(refusal.reason.replace(str(tried), str(path)))

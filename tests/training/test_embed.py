@@ -164,3 +164,15 @@ def test_a_study_is_not_heard_twice(tmp_path):
     info = embed(corpus, tmp_path / "out", open_space("acoustic", {}))
     assert info["heard"] == 0 and info["count"] == 2 and info["kind"] == "study"
     assert set(read_data(tmp_path / "out").column("genre")) == {"rock"}
+
+
+def test_broken_files_of_equal_bytes_are_told_by_their_own_names(tmp_path, mert_folder, write_audio):
+    folder = tmp_path / "songs"
+    write_audio(folder / "m.wav", seconds=1.0, seed=1)
+    for name in ("a.wav", "b.wav", "z.wav"):
+        (folder / name).write_bytes(b"RIFF, but no more")
+    for number, encoder in enumerate(("acoustic", str(mert_folder))):
+        embed(read_corpus(folder), tmp_path / str(number), open_space(encoder, {}))
+        told = failures(tmp_path / str(number))
+        assert [Path(row["path"]).name for row in told] == ["a.wav", "b.wav", "z.wav"]
+        assert not any(name in row["reason"] for row in told for name in ("a.wav", "b.wav", "z.wav"))
