@@ -27,6 +27,14 @@ settings.load_profile("suite")
 hide_torchaudio()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests hear and hash out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def small_space():
     """One genre of 3 styles, 3 BPMs, 2 keys and 2 languages: 36 points."""
