@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -34,6 +34,8 @@ VAGUE = 5.0
 
 PUBLISHED = Effects()
 """The sizes fitted to the 230 published songs (docs/search.md)."""
+COARSE = replace(PUBLISHED, pair=0.0, combo=0.43)
+"""Nearly the same for a tenth of the cost: what three pairs do together counts as the combination's own."""
 ADDITIVE = Effects(style=0.63, bpm=0.28, key=0.42, language=0.2, other=0.4, pair=0.11, combo=0.11)
 INTERACTIVE = Effects(style=0.14, bpm=0.07, key=0.11, language=0.07, other=0.1, pair=0.35, combo=0.84)
 SIZES: tuple[tuple[Effects, float], ...] = (
@@ -194,9 +196,12 @@ def solve(
     by way of ``A = 1 / W + F' / D F``. A point's own part is then its share ``s = c / D`` of what is left there.
     """
     prior = features.variances(effects, intercept)
+    # What has no variance explains nothing, and costs as much as what has.
+    columns = np.flatnonzero(prior) if not prior.all() else slice(None)
+    prior = prior[columns]
     own = effects.combo**2 if features.has_combos else 0.0
-    rows = features.rows(at)
-    seen = features.rows(evidence.points)
+    rows = features.rows(at)[:, columns]
+    seen = features.rows(evidence.points)[:, columns]
     residual = own + 1.0 / evidence.precision
     sides = np.column_stack([evidence.means, np.ones(len(evidence.means))])
     fitted, variance, squares, determinant = _regress(rows, seen, prior, residual, sides, spread)
@@ -208,7 +213,9 @@ def solve(
     if len(pending) and spread:
         points, precision = _with_pending(evidence, pending)
         residual = own + 1.0 / precision
-        _, variance, _, _ = _regress(rows, features.rows(points), prior, residual, np.zeros((len(points), 0)), True)
+        _, variance, _, _ = _regress(
+            rows, features.rows(points)[:, columns], prior, residual, np.zeros((len(points), 0)), True
+        )
         where, found = _where(at, points)
         share[where] = own / residual[found]
     total = (1.0 - share) ** 2 * variance + own * (1.0 - share)

@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.samplers.features import Array, Indices
 from optimizer.samplers.grid import GENRE, Grid
-from optimizer.samplers.model import PUBLISHED, Evidence, Model, gather
+from optimizer.samplers.model import COARSE, PUBLISHED, Evidence, Model, gather
 from optimizer.samplers.observation import History, Observation
 
 OUTLIER = 3.0
@@ -140,14 +140,14 @@ def scaled_to(model: Model, values: Array) -> Model:
 def without_outliers(grid: Grid, songs: Sequence[Songs], model: Model) -> list[Songs]:
     """Return the songs with what each is worth: 1, unless it lies far from what its neighbours say.
 
-    Iteratively reweighted fits with the published sizes: songs beyond `OUTLIER` noise sds of their point's mean count
-    by the squared ratio, the noise sd being the robust one of the residuals.
+    Iteratively reweighted fits with the published sizes, coarsely where songs are many: songs beyond `OUTLIER` noise
+    sds of their point's mean count by the squared ratio, the noise sd being the robust one of the residuals.
     """
     weighed = list(songs)
     total = sum(len(own.values) for own in songs)
     if total < ENOUGH:
         return weighed
-    plain = replace(model, sizes=((PUBLISHED, 0.0),))
+    plain = replace(model, sizes=((PUBLISHED if total <= SIZE_SONGS else COARSE, 0.0),))
     for _ in range(2 if total <= SIZE_SONGS else 1):
         evidence = [evidence_of(own) for own in weighed]
         at = [own.points for own in evidence]

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from optimizer.samplers.draws import draw, joint_covariance
 from optimizer.samplers.features import Effects, features_of
 from optimizer.samplers.grid import Block, Grid
-from optimizer.samplers.model import ADDITIVE, PUBLISHED, Model, gather, solve
+from optimizer.samplers.model import ADDITIVE, COARSE, PUBLISHED, Model, gather, solve
 
 SPACE = {"style": ("a", "b", "c"), "bpm": (90, 100, 140), "key": ("C", "D"), "language": ("en", "hi")}
 BLOCK = Grid(SPACE).blocks[0]
@@ -54,7 +54,7 @@ def test_mean_variance_and_likelihood_equal_the_dense_computation(count: int) ->
     points, scores = songs(count)
     evidence = gather(points, scores)
     at = np.arange(len(POINTS))
-    for effects in (PUBLISHED, ADDITIVE):
+    for effects in (PUBLISHED, ADDITIVE, COARSE):
         mean, variance, square, determinant = dense(points, np.eye(count), scores, effects, 5.0)
         solved = solve(features_of(BLOCK), effects, 5.0, evidence, at, np.zeros(0, dtype=np.int64))
         assert_allclose(solved.level, mean, atol=1e-6)
