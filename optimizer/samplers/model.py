@@ -35,7 +35,7 @@ VAGUE = 5.0
 PUBLISHED = Effects()
 """The sizes fitted to the 230 published songs (docs/search.md)."""
 COARSE = replace(PUBLISHED, pair=0.0, combo=0.43)
-"""Nearly the same for a tenth of the cost: what three pairs do together counts as the combination's own."""
+"""Nearly the same for a third of the cost: what three pairs do together counts as the combination's own."""
 ADDITIVE = Effects(style=0.63, bpm=0.28, key=0.42, language=0.2, other=0.4, pair=0.11, combo=0.11)
 INTERACTIVE = Effects(style=0.14, bpm=0.07, key=0.11, language=0.07, other=0.1, pair=0.35, combo=0.84)
 SIZES: tuple[tuple[Effects, float], ...] = (
