@@ -7,8 +7,8 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.runs import write_atomic
+from optimizer.training.parallel import share, threads
 
 if TYPE_CHECKING:
     import torch
@@ -24,8 +25,11 @@ Tensors = dict[str, np.ndarray]
 CHECKPOINT_SECONDS = 5.0
 """How often a training in progress is written down; each is a few megabytes."""
 
-FORMAT = 2
+FORMAT = 3
 """Of a checkpoint; one of another release is not gone on with, for its numbers would come out otherwise."""
+
+WIDE = 2**17
+"""Weights in the first layer from which its products, and the step of all weights, are worth two cores."""
 
 PUBLISHED_HIDDEN = (512, 256, 128)
 PUBLISHED_DROPOUT = 0.3
@@ -167,8 +171,8 @@ def train(
     Returns
     -------
     Fit
-        Of the epoch with the best figure. Bit for bit the same for the same arguments,
-        killed and continued or not.
+        Of the epoch with the best figure. Bit for bit the same for the same arguments, killed and continued or not,
+        on one core or two.
     """
     import torch
 
@@ -180,7 +184,10 @@ def train(
     data = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
     # A generator of its own: trainings side by side do not draw from each other's numbers.
     generator = torch.Generator().manual_seed(seed)
-    with _one_thread():
+    # Batches are small: on two cores all but the largest products would wait for each other, and sums lose their order.
+    wide = x.shape[1] * (recipe.hidden or (outputs,))[0] >= WIDE
+    most = min(2, torch.get_num_threads()) if wide else 1
+    with threads(1):
         network = Perceptron(x.shape[1], outputs, recipe, generator)
         adam = torch.optim.AdamW([network.flat], lr=recipe.rate, weight_decay=recipe.decay, fused=True)
         state: dict[str, Any] = {"epoch": 0, "best": math.inf, "best_state": {}, "since": 0, "done": False}
@@ -200,6 +207,7 @@ def train(
             for group in adam.param_groups:
                 group["lr"] = rate
             order = torch.randperm(rows, generator=generator)
+            network.threads = min(most, share())
             for start in range(0, rows, recipe.batch):
                 batch = order[start : start + recipe.batch]
                 # A batch norm has no variance over a single song.
@@ -208,7 +216,8 @@ def train(
                 network.forget()
                 value = loss(network, data, batch)
                 value.backward()  # type: ignore[no-untyped-call]
-                adam.step()
+                with threads(network.threads):
+                    adam.step()
             figure = float(validate(predict))
             state["epoch"] += 1
             if figure < state["best"] or not state["best_state"]:
@@ -225,19 +234,6 @@ def train(
     best = state["best_state"]
     checkpoints.save(key, {"done": True, "epoch": state["epoch"], "best": state["best"], "best_state": best})
     return Fit({f"{name}": t.numpy() for name, t in best.items()}, state["epoch"], state["best"])
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one core: batches are too small for two, which wait for each other, and sums keep their order."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def forward(tensors: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:

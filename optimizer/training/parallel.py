@@ -1,10 +1,11 @@
-"""Trainings side by side, a core each: one network's batches are too small to share out."""
+"""Trainings side by side, and how many cores are left to each."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from optimizer.errors import Interrupted
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from optimizer.training.head import OnEpoch
 
 T = TypeVar("T")
+
+_here = threading.local()
 
 
 def side_by_side(
@@ -40,6 +43,7 @@ def side_by_side(
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     stopped, turn = threading.Event(), threading.Lock()
+    busy: set[str] = set()
 
     def work(name: str) -> T:
         def tell(what: str, epoch: int, epochs: int) -> None:
@@ -51,11 +55,19 @@ def side_by_side(
 
         return train(name, tell)
 
+    def beside(name: str) -> T:
+        busy.add(name)
+        _here.busy = busy
+        try:
+            return work(name)
+        finally:
+            busy.discard(name)
+
     workers = min(len(names), cores())
     if workers <= 1:
         return {name: work(name) for name in names}
     with ThreadPoolExecutor(workers) as pool:
-        running = {name: pool.submit(work, name) for name in names}
+        running = {name: pool.submit(beside, name) for name in names}
         try:
             done, _ = wait(running.values(), return_when=FIRST_EXCEPTION)
             for future in done:
@@ -66,6 +78,24 @@ def side_by_side(
             stopped.set()
             for future in running.values():
                 future.cancel()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute on so many cores in this block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def share() -> int:
+    """Return how many cores the training in this thread may use: its part of them while others run beside it."""
+    return max(1, cores() // max(1, len(getattr(_here, "busy", ()))))
 
 
 def cores() -> int:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optimizer.training.parallel import threads
+
 if TYPE_CHECKING:
     import torch
 
@@ -31,7 +33,10 @@ class _Part:
 
 @dataclass(slots=True)
 class _Layer:
-    """A linear layer, and the batch norm after it where there is one."""
+    """A linear layer, and the batch norm after it where there is one.
+
+    ``weight`` is (inputs, outputs); that of the first layer (halves, inputs, outputs of a half).
+    """
 
     number: int
     weight: _Part
@@ -40,6 +45,25 @@ class _Layer:
     shift: _Part | None
     mean: torch.Tensor
     var: torch.Tensor
+
+    def linear(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the linear layer makes of inputs [shape=(n, inputs)]."""
+        import torch
+
+        weight = self.weight.value
+        if weight.ndim == 2:
+            return torch.addmm(self.bias.value, x, weight)
+        bias = self.bias.value.view(len(weight), 1, -1)
+        return torch.baddbmm(bias, x.expand(len(weight), *x.shape), weight).transpose(0, 1).flatten(1)
+
+    def learn(self, x: torch.Tensor, slope: torch.Tensor, fresh: bool) -> None:
+        """Put the gradient by the outputs [shape=(n, outputs)] into the weights' own."""
+        by, beta = self.weight.slope, 0 if fresh else 1
+        if by.ndim == 2:
+            by.addmm_(x.t(), slope, beta=beta)
+        else:
+            halves = slope.view(len(x), len(by), -1).transpose(0, 1)
+            by.baddbmm_(x.t().expand(len(by), x.shape[1], len(x)), halves, beta=beta)
 
     def parameters(self) -> Iterator[tuple[str, _Part]]:
         """Yield the names that `torch.nn.Sequential` gives."""
@@ -60,7 +84,9 @@ class Perceptron:
     """Linear, batch norm, ReLU, dropout and so on, a linear layer last: the published head's order.
 
     All parameters lie in one flat tensor, so that an optimizer goes over them in one pass. Matrices are kept as
-    (inputs, outputs): the products of a forward pass are then a fifth cheaper.
+    (inputs, outputs): the products of a forward pass are then a fifth cheaper. The first, which is most of the work,
+    is kept as two halves that are multiplied as a batch: two threads then take one each, and every sum is that of
+    one thread, to the bit.
 
     Parameters
     ----------
@@ -74,12 +100,15 @@ class Perceptron:
     ----------
     flat : float tensor
         All parameters; its ``grad`` is filled by a loss's backward pass.
+    threads : int
+        For the first layer's products; what else a step does is too little to share out.
     """
 
     def __init__(self, inputs: int, outputs: int, recipe: Recipe, generator: torch.Generator) -> None:
         import torch
 
         self._generator, self._dropout = generator, recipe.dropout
+        self.threads = 1
         sizes = [*zip((inputs, *recipe.hidden), (*recipe.hidden, outputs), strict=True)]
         norms = [recipe.norm == "batch" and number < len(recipe.hidden) for number in range(len(sizes))]
         wanted = [_room(width * size) + (3 if norm else 1) * _room(size)
@@ -88,7 +117,8 @@ class Perceptron:
         self._at = 0
         self._layers: list[_Layer] = []
         for number, ((width, size), norm) in enumerate(zip(sizes, norms, strict=True)):
-            weight, bias = self._part(width, size), self._part(size)
+            halves = (2,) if number == 0 and size % 2 == 0 else ()
+            weight, bias = self._part(*halves, width, size // (2 if halves else 1)), self._part(size)
             scale, shift = (self._part(size), self._part(size)) if norm else (None, None)
             for part in (weight, bias):
                 part.value.uniform_(-(width**-0.5), width**-0.5, generator=generator)
@@ -124,7 +154,7 @@ class Perceptron:
         import torch
 
         for layer in self._layers:
-            x = torch.addmm(layer.bias.value, x, layer.weight.value)
+            x = layer.linear(x)
             if layer.scale is not None and layer.shift is not None:
                 scale, shift = layer.scale.value, layer.shift.value
                 x = torch.nn.functional.batch_norm(x, layer.mean, layer.var, scale, shift, eps=EPSILON)
@@ -136,7 +166,7 @@ class Perceptron:
         """Return copies of parameters and moments under the names and in the shapes of `torch.nn.Sequential`."""
         out: dict[str, torch.Tensor] = {}
         for layer in self._layers:
-            out |= {name: part.value.t().contiguous().clone() for name, part in layer.parameters()}
+            out |= {name: _outputs_first(part.value).clone() for name, part in layer.parameters()}
             out |= {name: moment.clone() for name, moment in layer.moments()}
         return out
 
@@ -144,7 +174,7 @@ class Perceptron:
         """Take what `state` returned."""
         for layer in self._layers:
             for name, part in layer.parameters():
-                part.value.copy_(state[name].t())
+                _put(part.value, state[name])
             for name, moment in layer.moments():
                 moment.copy_(state[name])
 
@@ -154,7 +184,8 @@ class Perceptron:
 
         masks, saved = self._masks(len(x)), list[Any]()
         for number, layer in enumerate(self._layers):
-            z = torch.addmm(layer.bias.value, x, layer.weight.value)
+            with threads(self.threads if number == 0 else 1):
+                z = layer.linear(x)
             if layer is self._layers[-1]:
                 saved.append((x, None, None, None, None))
                 break
@@ -192,7 +223,8 @@ class Perceptron:
                 # The norm takes the batch's mean off: a bias before it changes nothing, and its gradient stays 0.
             else:
                 _add(layer.bias.slope, slope.sum(0), fresh)
-            layer.weight.slope.addmm_(x.t(), slope, beta=0 if fresh else 1)
+            with threads(self.threads if layer is self._layers[0] else 1):
+                layer.learn(x, slope, fresh)
             if layer is not self._layers[0]:
                 slope = slope @ layer.weight.value.t()
             after = x
@@ -205,7 +237,7 @@ class Perceptron:
         """
         import torch
 
-        widths = [layer.weight.value.shape[1] for layer in self._layers[:-1]]
+        widths = [len(layer.bias.value) for layer in self._layers[:-1]]
         if not self._dropout or not widths:
             return []
         key = (n, self._passes)
@@ -226,6 +258,19 @@ def _add(slope: torch.Tensor, more: torch.Tensor, fresh: bool) -> None:
         slope.copy_(more)
     else:
         slope.add_(more)
+
+
+def _outputs_first(value: torch.Tensor) -> torch.Tensor:
+    """Return a vector as it is, a matrix as (outputs, inputs)."""
+    return value if value.ndim == 1 else value.transpose(-2, -1).reshape(-1, value.shape[-2])
+
+
+def _put(value: torch.Tensor, given: torch.Tensor) -> None:
+    """Undo `_outputs_first`."""
+    if value.ndim > 1:
+        *halves, inputs, outputs = value.shape
+        given = given.view(*halves, outputs, inputs).transpose(-2, -1)
+    value.copy_(given)
 
 
 def _room(size: int) -> int:

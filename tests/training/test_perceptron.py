@@ -10,7 +10,7 @@ import torch
 
 from optimizer.errors import Interrupted
 from optimizer.training.network import Checkpoints, Recipe, forward, train
-from optimizer.training.parallel import side_by_side
+from optimizer.training.parallel import share, side_by_side, threads
 from optimizer.training.perceptron import Perceptron
 
 
@@ -86,9 +86,9 @@ def test_a_state_is_taken_back_whole():
     assert torch.equal(one.predict(torch.ones(2, 9)), two.predict(torch.ones(2, 9)))
 
 
-def fit(seed, n=129):
+def fit(seed, n=129, inputs=8, hidden=16):
     rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal((n, 8)).astype(np.float32), rng.standard_normal(n).astype(np.float32)
+    x, y = rng.standard_normal((n, inputs)).astype(np.float32), rng.standard_normal(n).astype(np.float32)
     labels = torch.from_numpy(y)
 
     def loss(network, data, rows):
@@ -98,8 +98,9 @@ def fit(seed, n=129):
     def validate(predict):
         return float(((predict(x)[:, 0] - y) ** 2).mean())
 
-    done = train(x, outputs=1, rows=n, loss=loss, validate=validate, recipe=Recipe(hidden=(16,), epochs=4), seed=seed,
-                 key="k", checkpoints=Checkpoints(None))  # fmt: skip
+    recipe = Recipe(hidden=(hidden, 6), epochs=4)
+    done = train(x, outputs=1, rows=n, loss=loss, validate=validate, recipe=recipe, seed=seed, key="k",
+                 checkpoints=Checkpoints(None))  # fmt: skip
     return {name: array.tobytes() for name, array in done.tensors.items()}
 
 
@@ -110,6 +111,45 @@ def test_trainings_side_by_side_end_as_one_after_the_other(monkeypatch):
     alone = {name: fit(int(name)) for name in names}
     assert side_by_side(names, lambda name, tell: fit(int(name))) == alone
     assert alone["0"] != alone["1"]
+
+
+def test_two_cores_give_the_numbers_of_one(monkeypatch):
+    used = set()
+
+    def counted(count):
+        used.add(count)
+        return threads(count)
+
+    monkeypatch.setattr("optimizer.training.perceptron.threads", counted)
+    monkeypatch.setattr("optimizer.training.network.WIDE", 256 * 512)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    found = []
+    for count in (1, 2):
+        monkeypatch.setattr("optimizer.training.parallel.cores", lambda count=count: count)
+        found.append(fit(0, inputs=256, hidden=512))
+    assert used == {1, 2}
+    assert found[0] == found[1]
+
+
+def test_what_a_finished_training_used_falls_to_the_others(monkeypatch):
+    monkeypatch.setattr("optimizer.training.parallel.cores", lambda: 4)
+    shares, left = {"short": [], "long": []}, threading.Event()
+    both = threading.Barrier(2)
+
+    def train_one(name, tell):
+        both.wait(10)
+        shares[name].append(share())
+        both.wait(10)
+        if name == "long":
+            for _ in range(1000):
+                if share() == 4:
+                    break
+                left.wait(0.01)
+            shares[name].append(share())
+
+    side_by_side(["short", "long"], train_one)
+    assert shares == {"short": [2], "long": [2, 4]}
+    assert share() == 4
 
 
 @pytest.mark.parametrize("workers", [1, 2])
