@@ -1,6 +1,6 @@
 """Coverage of intervals that `optimize evaluate` and a card print, on made data whose truth is known; 0.95 is wanted.
 
-OMP_NUM_THREADS=1 python benchmarks/evaluation.py pairs|best-of|sets|groups [--rounds 400]
+OMP_NUM_THREADS=1 python benchmarks/evaluation.py pairs|best-of|sets|groups|folds [--rounds 400]
 """
 
 from __future__ import annotations
@@ -8,14 +8,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import integrate, stats
 
 from optimizer.training.agreement import share_interval
+from optimizer.training.data import Data
 from optimizer.training.evaluate import best_of
+from optimizer.training.folds import folds_by
+from optimizer.training.head import fit_ridge
 from optimizer.training.metrics import bootstrap, spearman
+from optimizer.training.outcome import judge
 from optimizer.training.sets import set_figures
+from optimizer.training.split import grouped_split
 
 Tally = dict[str, list[tuple[bool, float, float]]]
 
@@ -168,6 +175,35 @@ def groups(rng: np.random.Generator, rounds: int) -> None:
         _show(f"{artists} groups of {songs} songs", tally)
 
 
+def folds(rng: np.random.Generator, rounds: int) -> None:
+    """A ridge on songs of a few artists, judged by one part or five; the truth is what its models do on new artists."""
+    width, direction = 24, rng.standard_normal(24) / 24**0.5
+
+    def draw(artists: int, songs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        artist = np.repeat(np.arange(artists), songs)
+        x = 0.7 * rng.standard_normal((artists, width))[artist] + 0.7 * rng.standard_normal((len(artist), width))
+        return x, x @ direction + rng.standard_normal(artists)[artist] + 0.5 * rng.standard_normal(len(artist)), artist
+
+    new = draw(4000, 2)
+    for artists, songs in ((40, 5), (80, 5), (200, 5)):
+        tally: Tally = {"one part": [], "five parts": []}
+        for number in range(rounds):
+            x, y, artist = draw(artists, songs)
+            data = Data(x, pd.DataFrame({"id": rng.permutation(len(y))}), {}, Path())
+            for name, splits in (
+                ("one part", [grouped_split(artist, number)]),
+                ("five parts", folds_by(artist, 5, number)),
+            ):
+                models = [
+                    fit_ridge(x[part.train], y[part.train], x[part.validation], y[part.validation]) for part in splits
+                ]
+                pairs = [(model, model) for model in models]
+                found = judge(data, y, splits, pairs, artist, None, number, 200).figures["model"]["spearman"]
+                truth = float(np.mean([spearman(model.predict(new[0]), new[1]) for model in models]))
+                tally[name].append((found.low <= truth <= found.high, found.high - found.low, found.value - truth))
+        _show(f"{artists} artists of {songs} songs", tally)
+
+
 def _show(name: str, tally: Tally) -> None:
     print(name)
     for title, rows in tally.items():
@@ -184,6 +220,7 @@ WORLDS: dict[str, Callable[[np.random.Generator, int], None]] = {
     "best-of": curve,
     "sets": sets,
     "groups": groups,
+    "folds": folds,
 }
 
 if __name__ == "__main__":

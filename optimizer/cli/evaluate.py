@@ -226,7 +226,7 @@ def _set(
 
     found = read_data(data)
     if classifier is not None:
-        from optimizer.training.classify import judge_folder, open_classifier
+        from optimizer.training.classifier import judge_folder, open_classifier
 
         judged = judge_folder(open_classifier(classifier), found, target)
         return {"kind": "classifier", "classifier": str(classifier), **judged}

@@ -50,6 +50,9 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What the head calls itself.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same head.", min=0)] = 0,
+    folds: Annotated[
+        int, typer.Option("--folds", help="Parts that judge in turn; each takes a training of its own.", min=1)
+    ] = 1,
     json_: Json = False,
 ) -> None:
     """Train a head on embeddings and print its card; its folder is a scorer: --scorer DIR."""
@@ -72,9 +75,10 @@ def train(
     found = read_data(data, tracks)
     plots = ("residuals-random.svg", *(["residuals-grouped.svg"] if group else [])) if task == "regression" else ()
     with _progress() as tell, earlier.replaced(out, targets, plots):
-        settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "on_epoch": tell}
+        settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "folds": folds, "on_epoch": tell}
         if task == "pairwise":
-            from optimizer.training.pairwise import read_pairs, train_pairwise
+            from optimizer.training.pairs import read_pairs
+            from optimizer.training.pairwise import train_pairwise
 
             if pairs is None:
                 raise UsageError("--task pairwise needs --pairs FILE.", next_step="optimize votes STUDY --pairs FILE")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from optimizer.training.data import Data
+
 
 def constant(train: np.ndarray, n: int) -> np.ndarray:
     """Predict the median of the training labels."""
@@ -30,3 +32,16 @@ def group_mean(train_groups: np.ndarray, train: np.ndarray, groups: np.ndarray) 
         sums.setdefault(name, []).append(float(label))
     overall = float(train.mean())
     return np.array([float(np.mean(sums[name])) if name in sums else overall for name in groups.astype(str)])
+
+
+def song_ids(data: Data) -> np.ndarray | None:
+    """Return the songs' ids if they are numbers of somebody's, not the count of our own rows.
+
+    A corpus without ids is numbered in the order of its files, folder by folder: such numbers would tell the class.
+    """
+    ids = data.table["id"].to_numpy()
+    if not np.issubdtype(ids.dtype, np.integer):
+        return None
+    most = len(ids) + int(data.info.get("failed", 0))
+    counted = bool((np.diff(ids) > 0).all()) and ids[0] in (0, 1) and ids[-1] <= most
+    return None if counted else ids.astype(np.int64)

@@ -12,6 +12,9 @@ from optimizer.training.metrics import difference
 FEW_GROUPS = 10
 """Fewer groups than these in a test part, and intervals that draw them are too narrow to be taken at their word."""
 
+AGAIN = " Every song would judge with --folds 5."
+"""Said where one test part leaves a gain in doubt."""
+
 FLAT = 0.05
 """Predictions whose deviation is a smaller share of the labels' hardly differ; a slope on them is noise."""
 
@@ -36,7 +39,7 @@ def verdict(outcomes: Mapping[str, Any]) -> str:
         line += " No group was named: what a random split leaks is not known."
     elif outcome.test_groups < FEW_GROUPS:
         line += f" Groups in the test part: {outcome.test_groups}, too few for intervals to be trusted."
-    return line
+    return line + (AGAIN if gain.low <= 0 < gain.value and len(outcome.splits) == 1 else "")
 
 
 def document(about: Mapping[str, Any], info: Mapping[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,8 +55,10 @@ def document(about: Mapping[str, Any], info: Mapping[str, Any], outcomes: Mappin
     """
     splits = {}
     for kind, outcome in outcomes.items():
+        first = outcome.splits[0]
         splits[kind] = {
-            "songs": [len(outcome.split.train), len(outcome.split.validation), len(outcome.split.test)],
+            "songs": [len(part) for part in first.parts],
+            "folds": len(outcome.splits),
             "test_groups": outcome.test_groups,
             "figures": {
                 name: {word: figure.to_list() for word, figure in figures.items()}
@@ -84,11 +89,12 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"seed {card['seed']}. "
         f"Encoder {card['encoder']['encoder']} ({card['width']} numbers), licence: {licence}." + dropped(card),
         "",
-        "Figures are of the test part; brackets hold the 95 % bootstrap interval"
-        + (f" over values of `{card['group']}`." if card["group"] else " over songs."),
+        judged_by(card["splits"], card["group"]),
     ]
     splits = card["splits"]
     titles = [f"{kind} split ({' / '.join(map(str, split['songs']))} songs)" for kind, split in splits.items()]
+    if any(split["folds"] > 1 for split in splits.values()):
+        lines[-1] += " Rank correlations are means of the parts' own."
     head = {"spearman": "Spearman", "mae": "Mean absolute error", "within genre": "Spearman within genre"}
     for word in next(iter(next(iter(splits.values()))["figures"].values())):
         names = list(dict.fromkeys(name for split in splits.values() for name in split["figures"]))
@@ -108,6 +114,15 @@ def markdown(card: Mapping[str, Any]) -> str:
         lines += ["", f"![Residuals, {kind} split](residuals-{kind}.svg)"]
     lines += emotion_lines(card.get("emotion"))
     return "\n".join(lines) + "\n"
+
+
+def judged_by(splits: Mapping[str, Any], over: str | None) -> str:
+    """Say what the figures are of, and what their intervals draw."""
+    most = max(split["folds"] for split in splits.values())
+    line = "Figures are of the test part; "
+    if most > 1:
+        line = f"{most} parts judge in turn, each by a model that learnt from the others; the first one's is written; "
+    return line + "brackets hold the 95 % bootstrap interval over " + (f"values of `{over}`." if over else "songs.")
 
 
 def dropped(card: Mapping[str, Any]) -> str:

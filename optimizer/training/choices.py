@@ -12,7 +12,7 @@ import numpy as np
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.training.corpus import read_frame
 from optimizer.training.data import Data
-from optimizer.training.pairwise import WINNERS, read_pairs
+from optimizer.training.pairs import WINNERS, read_pairs
 
 if TYPE_CHECKING:
     import pandas

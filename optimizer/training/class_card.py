@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from optimizer.training.card import dropped, figure_text, leak_text, table
-from optimizer.training.metrics import Figure
+from optimizer.training.card import AGAIN, dropped, figure_text, judged_by, leak_text, table
+from optimizer.training.metrics import Figure, bootstrap
+from optimizer.training.softmax import balanced_accuracy
 
 BINS = 5
 
@@ -32,14 +33,17 @@ def reliability(probability: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return {"error": sum(abs(one["predicted"] - one["true"]) * one["n"] for one in bins) / len(truth), "bins": bins}
 
 
-def verdict(kind: str, rival: str, figures: Mapping[str, Figure]) -> str:
+def verdict(kind: str, rival: str, figures: Mapping[str, Figure], folds: int) -> str:
+    """Say in one line whether hearing the song helps."""
     gain = figures["gain"]
     word = "beats" if gain.low > 0 else "is NOT SHOWN to beat" if gain.value > 0 else "does NOT beat"
     line = (
         f"The audio model {word} the no-audio baseline under the {kind} split: balanced accuracy {figures['model']} "
         f"against {figures[rival].value:.3f} of `{rival}`, gain {gain}."
     )
-    return line + (" No group was named: what a random split leaks is not known." if kind == "random" else "")
+    if kind == "random":
+        line += " No group was named: what a random split leaks is not known."
+    return line + (AGAIN if gain.low <= 0 < gain.value and folds == 1 and kind != "given" else "")
 
 
 def markdown(card: Mapping[str, Any]) -> str:
@@ -49,8 +53,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"label left out; recipe `{card['recipe']}`, seed {card['seed']}. Encoder {card['encoder']['encoder']}, "
         f"licence: {card['encoder']['licence'] or 'not known'}." + dropped({**card, "unlabelled": 0}),
         "",
-        "Figures are of the test part; brackets hold the 95 % bootstrap interval"
-        + (f" over values of `{card['interval_over']}`." if card["interval_over"] else " over songs."),
+        judged_by(card["splits"], card["interval_over"]),
     ]
     for kind, split in card["splits"].items():
         lines += ["", f"## {kind.title()} split ({' / '.join(map(str, split['songs']))} songs)", ""]
@@ -77,3 +80,27 @@ def markdown(card: Mapping[str, Any]) -> str:
         )  # fmt: skip
         lines += ["", line]
     return "\n".join(lines) + "\n"
+
+
+def accuracies(
+    said: Mapping[str, np.ndarray], deaf: list[str], truth: np.ndarray, groups: np.ndarray, seed: int, rounds: int
+) -> tuple[str, dict[str, dict[str, Figure]]]:
+    """Return the best predictor that hears nothing, and accuracies with intervals over groups."""
+    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+        "accuracy": lambda guess, true: float((guess == true).mean()),
+        "balanced accuracy": balanced_accuracy,
+    }
+    rival = max(deaf, key=lambda name: balanced_accuracy(said[name], truth)) if deaf else ""
+
+    def tell(rows: np.ndarray) -> dict[str, float]:
+        found = {f"{word}/{key}": measure(guess[rows], truth[rows]) for word, measure in measures.items()
+                 for key, guess in said.items()}  # fmt: skip
+        if rival:
+            found |= {f"{word}/gain": found[f"{word}/model"] - found[f"{word}/{rival}"] for word in measures}
+        return found
+
+    out: dict[str, dict[str, Figure]] = {word: {} for word in measures}
+    for key, figure in bootstrap(tell, groups, seed=seed, rounds=rounds).items():
+        word, _, name = key.partition("/")
+        out[word][name] = figure
+    return rival, out

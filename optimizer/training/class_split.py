@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from optimizer.errors import UsageError
 from optimizer.training.data import Data
+from optimizer.training.folds import folds_by
 from optimizer.training.split import Split, grouped_split
 
 TRIES = 20
@@ -34,15 +37,28 @@ def grouped_by_class(groups: np.ndarray, code: np.ndarray, seed: int) -> Split:
     Of `TRIES` grouped splits it is the one whose parts differ least from the whole; a class that is missing from
     training weighs more than anything.
     """
+    off = _off(code)
+    return min((grouped_split(groups, seed + 1_000_003 * turn) for turn in range(TRIES)), key=off)
+
+
+def folds_by_class(groups: np.ndarray, code: np.ndarray, count: int, seed: int) -> list[Split]:
+    """Divide groups into `count` test parts: of `TRIES` divisions the one whose parts differ least from the whole."""
+    off = _off(code)
+    tries = (folds_by(groups, count, seed + 1_000_003 * turn) for turn in range(TRIES))
+    return min(tries, key=lambda splits: sum(map(off, splits)))
+
+
+def _off(code: np.ndarray) -> Callable[[Split], float]:
+    """Return what says how far the classes of a split's parts are from the whole's."""
     count = int(code.max()) + 1
     whole = np.bincount(code, minlength=count) / len(code)
 
     def off(split: Split) -> float:
         parts = [np.bincount(code[part], minlength=count) for part in (split.train, split.validation, split.test)]
         missing = 10.0 * int((parts[0] == 0).sum()) + int((parts[1] == 0).sum()) + int((parts[2] == 0).sum())
-        return missing + sum(float(np.abs(part / part.sum() - whole).sum()) for part in parts)
+        return missing + sum(float(np.abs(part / max(part.sum(), 1) - whole).sum()) for part in parts)
 
-    return min((grouped_split(groups, seed + 1_000_003 * turn) for turn in range(TRIES)), key=off)
+    return off
 
 
 def given_split(data: Data, code: np.ndarray, seed: int) -> Split | None:

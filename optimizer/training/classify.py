@@ -1,85 +1,29 @@
-"""Classes, such as genres: train and judge a classifier, write its folder, hold it against recordings."""
+"""Classes, such as genres: train and judge a classifier, write its folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optimizer.errors import OptimizeError, UsageError
+from optimizer.errors import UsageError
 from optimizer.scoring.classes import KIND, softmax
-from optimizer.scoring.heads import A_NAME, WEIGHTS, is_name, open_head, read_config
-from optimizer.training.baselines import nearest_id
-from optimizer.training.class_card import confusion, markdown, reliability, verdict
-from optimizer.training.class_split import given_split, grouped_by_class, stratified_split
+from optimizer.scoring.heads import A_NAME, is_name
+from optimizer.training.baselines import nearest_id, song_ids
+from optimizer.training.class_card import accuracies, confusion, markdown, reliability, verdict
+from optimizer.training.class_split import folds_by_class, given_split, grouped_by_class, stratified_split
 from optimizer.training.data import Data
 from optimizer.training.folder import WORK, finish, make_folder, space_of
-from optimizer.training.head import MEMBERS, OnEpoch, transform
-from optimizer.training.metrics import ROUNDS, Figure, bootstrap, difference
-from optimizer.training.network import Checkpoints, forward
-from optimizer.training.seen import seen, write_split
-from optimizer.training.softmax import Softmax, balanced_accuracy, fit
+from optimizer.training.folds import divide, folds_within, title
+from optimizer.training.head import MEMBERS, OnEpoch
+from optimizer.training.metrics import ROUNDS, Figure, difference
+from optimizer.training.network import Checkpoints
+from optimizer.training.parallel import side_by_side
+from optimizer.training.seen import write_split
+from optimizer.training.softmax import Softmax, fit
 from optimizer.training.split import Split
 from optimizer.training.witnesses import missing, named, witnesses
-
-
-@dataclass(frozen=True, slots=True)
-class Classifier:
-    """A classifier read back from its folder.
-
-    Attributes
-    ----------
-    classes : list of str
-    info : mapping
-        ``head.json``.
-    tensors : mapping of str to array
-    folder : Path
-    """
-
-    classes: list[str]
-    info: Mapping[str, Any]
-    tensors: Mapping[str, np.ndarray]
-    folder: Path
-
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """Return logits [shape=(n, classes)] of embeddings [shape=(n, d)]."""
-        mean, std, project = (self.tensors.get(name) for name in ("standardise.mean", "standardise.std", "project"))
-        z = transform(np.asarray(x, np.float64), mean, std, project)
-        members: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in self.tensors.items():
-            if name.startswith("members."):
-                _, number, _, rest = name.split(".", 3)
-                members.setdefault(number, {})[rest] = array
-        return np.asarray(np.mean([forward(member, z) for member in members.values()], axis=0))
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return class names [shape=(n,)]."""
-        return np.asarray(np.array(self.classes, dtype=object)[self.logits(x).argmax(axis=1)])
-
-
-def open_classifier(folder: Path) -> Classifier:
-    """Read a classifier back.
-
-    Raises
-    ------
-    UsageError
-        If `folder` holds none.
-    """
-    from safetensors.numpy import load_file
-
-    step = "Train one: optimize train --task classification"
-    try:
-        config = read_config(folder)
-        open_head(folder)
-    except OptimizeError as error:
-        raise UsageError(f"{folder} is no trained classifier: {error.message}", next_step=step) from error
-    if config.get("kind") != KIND:
-        raise UsageError(f"{folder} is a head for {config.get('label')!r}, no classifier.", next_step=step)
-    tensors = {name: array.astype(np.float64) for name, array in load_file(folder / WEIGHTS).items()}
-    return Classifier(list(config["classes"]), config, tensors, folder)
 
 
 def train_classifier(
@@ -90,6 +34,7 @@ def train_classifier(
     group: str | None = None,
     recipe: str = "robust",
     seed: int = 0,
+    folds: int = 1,
     name: str | None = None,
     on_epoch: OnEpoch | None = None,
     members: int = MEMBERS,
@@ -112,6 +57,8 @@ def train_classifier(
     recipe : {"robust", "published", "ridge"}
         See `optimizer.training.softmax.fit`.
     seed, name, on_epoch
+    folds : int
+        Parts that judge in turn; see `optimizer.training.folds.divide`. The head that is written is the first one's.
     members, rounds : int
         Of the robust ensemble; of the bootstrap.
 
@@ -146,49 +93,70 @@ def train_classifier(
     # What shares a group, or the words it was generated from, is no two witnesses.
     by = group or (str(data.info["split_by"]) if data.info.get("split_by") in data.table.columns else None)
     units = groups if by is None or by == group else named(data, by)
-    splits = {"random": stratified_split(code, seed)}
+    splits = {
+        "random": divide(
+            folds, len(code), lambda: stratified_split(code, seed), lambda: folds_within(code, folds, seed)
+        )
+    }
     if (given := given_split(data, code, seed)) is not None:
-        splits["given"] = given
+        splits["given"] = [given]
     if group is not None:
-        splits["grouped"] = grouped_by_class(groups, code, seed)
+        splits["grouped"] = divide(
+            folds, len(set(groups.tolist())), lambda: grouped_by_class(groups, code, seed),
+            lambda: folds_by_class(groups, code, folds, seed),
+        )  # fmt: skip
     make_folder(out)
     checkpoints = Checkpoints(out / WORK)
     document: dict[str, Any] = {}
     gains: dict[str, tuple[str, dict[str, Figure]]] = {}
-    model: Softmax | None = None
-    for kind, split in splits.items():
-        a, v, t = split.train, split.validation, split.test
-        counts = np.bincount(code[a], minlength=len(classes))
+    models: dict[str, Softmax] = {}
+    x = data.vectors
+    places = {title(kind, number, len(parts)): parts[number] for kind, parts in splits.items()
+              for number in range(len(parts))}  # fmt: skip
+    for place, split in places.items():
+        counts = np.bincount(code[split.train], minlength=len(classes))
         if (counts == 0).any():
             raise UsageError(
-                f"class {classes[int(np.argmin(counts))]!r} has no song in the training part of the {kind} split; "
-                "it has too few.",
+                f"class {classes[int(np.argmin(counts))]!r} has no song in the training part of the {place}; it has "
+                "too few.",
             )
-        x = data.vectors
-        options: dict[str, Any] = {"seed": seed, "checkpoints": checkpoints, "members": members}
-        model = fit(recipe, x[a], code[a], x[v], code[v], len(classes), on_epoch=on_epoch, **options)
-        line = fit("ridge", x[a], code[a], x[v], code[v], len(classes))
-        logits = model.logits(x[t])
-        said = {"model": logits.argmax(axis=1), "ridge": line.logits(x[t]).argmax(axis=1)}
-        deaf = _deaf(data, code, split, groups, len(classes))
-        rival, figures = _figures({**said, **deaf}, list(deaf), code[t], units[t], seed, rounds)
+
+    def train(place: str, tell: OnEpoch) -> tuple[Softmax, Softmax]:
+        a, v = places[place].train, places[place].validation
+        model = fit(
+            recipe, x[a], code[a], x[v], code[v], len(classes), seed=seed, checkpoints=checkpoints, members=members,
+            on_epoch=tell,
+        )  # fmt: skip
+        return model, fit("ridge", x[a], code[a], x[v], code[v], len(classes))
+
+    trained = side_by_side(list(places), train, on_epoch)
+    for kind, parts in splits.items():
+        pairs = [trained[title(kind, number, len(parts))] for number in range(len(parts))]
+        t = np.concatenate([split.test for split in parts])
+        logits = np.concatenate([model.logits(x[split.test]) for split, (model, _) in zip(parts, pairs, strict=True)])
+        guesses = [line.logits(x[split.test]).argmax(axis=1) for split, (_, line) in zip(parts, pairs, strict=True)]
+        blind = [_deaf(data, code, split, groups, len(classes)) for split in parts]
+        deaf = {key: np.concatenate([one[key] for one in blind]) for key in blind[0]}
+        said = {"model": logits.argmax(axis=1), "ridge": np.concatenate(guesses), **deaf}
+        rival, figures = accuracies(said, list(deaf), code[t], units[t], seed, rounds)
         gains[kind] = (rival, figures["balanced accuracy"])
+        models[kind] = pairs[0][0]
         document[kind] = {
-            "songs": [len(a), len(v), len(t)],
+            "songs": [len(part) for part in parts[0].parts],
+            "folds": len(parts),
             **{word: {key: figure.to_list() for key, figure in one.items()} for word, one in figures.items()},
             "no_audio": rival,
             "confusion": confusion(code[t], said["model"], len(classes)).tolist(),
             "calibration": reliability(softmax(logits), code[t]),
-            "training": dict(model.note),
+            "training": dict(models[kind].note),
         }
-    assert model is not None
     kind = list(splits)[-1]
     document[kind]["kept"] = True
     leak = None
     if len(splits) > 1:
         leak = difference(gains["random"][1]["model"], gains[kind][1]["model"])
     card = {
-        "verdict": verdict(kind, *gains[kind]),
+        "verdict": verdict(kind, *gains[kind], len(splits[kind])),
         "task": "classification",
         "target": target,
         "name": name or target,
@@ -211,57 +179,9 @@ def train_classifier(
         "kind": KIND, "name": name or target, **space_of(data), "classes": classes, "target": {"kind": "softmax"},
         "label": target, "recipe": recipe, "seed": seed, "split": kind,
     }  # fmt: skip
-    write_split(out, data, (splits[kind].train, splits[kind].validation, splits[kind].test))
-    finish(out, config, model.tensors(), card, markdown(card))
+    write_split(out, data, splits[kind][0].parts)
+    finish(out, config, models[kind].tensors(), card, markdown(card))
     return card
-
-
-def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, seed: int = 0) -> dict[str, Any]:
-    """Hold a classifier against songs, such as real recordings; labels are compared without case.
-
-    Where the data has a part ``test``, as ``optimize dataset build`` writes it, that part alone judges.
-
-    Returns
-    -------
-    dict
-        ``accuracy`` and ``balanced accuracy`` with intervals, ``songs``, ``unknown`` (of other classes), ``part`` and
-        ``left_out`` (songs of other parts), ``trained_on`` (see `optimizer.training.seen.seen`), ``classes``,
-        ``confusion``.
-
-    Raises
-    ------
-    UsageError
-        If the encoders differ, or no song has a label that the classifier knows.
-    """
-    if data.info.get("encoder") != classifier.info.get("encoder"):
-        raise UsageError(
-            f"the classifier hears with {classifier.info.get('encoder')}; {data.folder} is of "
-            f"{data.info.get('encoder')}."
-        )
-    known = {name.casefold(): row for row, name in enumerate(classifier.classes)}
-    whole = len(data.vectors)
-    part = "test" if "part" in data.table.columns and (data.column("part") == "test").any() else None
-    if part is not None:
-        data = data.select(np.flatnonzero(data.column("part") == part))
-    truth = np.array([known.get(str(label).casefold(), -1) for label in data.column(target)])
-    rows = np.flatnonzero(truth >= 0)
-    if not len(rows):
-        raise UsageError(f"no song of {data.folder} has a label among {', '.join(classifier.classes)}.")
-    guess = classifier.logits(data.vectors[rows]).argmax(axis=1)
-    truth = truth[rows]
-    said = {"model": guess}
-    _, figures = _figures(said, [], truth, np.arange(len(rows)), seed, ROUNDS)
-    return {
-        "accuracy": figures["accuracy"]["model"].to_list(),
-        "balanced accuracy": figures["balanced accuracy"]["model"].to_list(),
-        "songs": len(rows),
-        "unknown": len(data.vectors) - len(rows),
-        "part": part,
-        "left_out": whole - len(data.vectors),
-        "trained_on": seen(classifier.folder, data.select(rows)),
-        "classes": classifier.classes,
-        "confusion": confusion(truth, guess, len(classifier.classes)).tolist(),
-    }
 
 
 def _deaf(data: Data, code: np.ndarray, split: Split, groups: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -277,40 +197,3 @@ def _deaf(data: Data, code: np.ndarray, split: Split, groups: np.ndarray, count:
                 for name in set(groups[seen].tolist())}  # fmt: skip
         said["group's own"] = np.array([most.get(name, common) for name in groups[t].tolist()])
     return said
-
-
-def song_ids(data: Data) -> np.ndarray | None:
-    """Return the songs' ids if they are numbers of somebody's, not the count of our own rows.
-
-    A corpus without ids is numbered in the order of its files, folder by folder: such numbers would tell the class.
-    """
-    ids = data.table["id"].to_numpy()
-    if not np.issubdtype(ids.dtype, np.integer):
-        return None
-    most = len(ids) + int(data.info.get("failed", 0))
-    counted = bool((np.diff(ids) > 0).all()) and ids[0] in (0, 1) and ids[-1] <= most
-    return None if counted else ids.astype(np.int64)
-
-
-def _figures(
-    said: Mapping[str, np.ndarray], deaf: list[str], truth: np.ndarray, groups: np.ndarray, seed: int, rounds: int
-) -> tuple[str, dict[str, dict[str, Figure]]]:
-    """Return the best predictor that hears nothing, and accuracies with intervals over groups."""
-    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-        "accuracy": lambda guess, true: float((guess == true).mean()),
-        "balanced accuracy": balanced_accuracy,
-    }
-    rival = max(deaf, key=lambda name: balanced_accuracy(said[name], truth)) if deaf else ""
-
-    def tell(rows: np.ndarray) -> dict[str, float]:
-        found = {f"{word}/{key}": measure(guess[rows], truth[rows]) for word, measure in measures.items()
-                 for key, guess in said.items()}  # fmt: skip
-        if rival:
-            found |= {f"{word}/gain": found[f"{word}/model"] - found[f"{word}/{rival}"] for word in measures}
-        return found
-
-    out: dict[str, dict[str, Figure]] = {word: {} for word in measures}
-    for key, figure in bootstrap(tell, groups, seed=seed, rounds=rounds).items():
-        word, _, name = key.partition("/")
-        out[word][name] = figure
-    return rival, out

@@ -1,110 +1,28 @@
-"""Preference: read which of two songs people chose, train and judge a head on it, write its folder."""
+"""Preference: train and judge a head on which of two songs people chose, write its folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from optimizer.errors import UsageError
-from optimizer.training.baselines import nearest_id
+from optimizer.training.baselines import nearest_id, song_ids
 from optimizer.training.bradley_terry import Sides, accuracy, fit, gap
-from optimizer.training.card import dropped, figure_text, leak_text, table
-from optimizer.training.classify import song_ids
-from optimizer.training.corpus import read_frame
+from optimizer.training.card import AGAIN, dropped, figure_text, judged_by, leak_text, table
 from optimizer.training.data import Data
 from optimizer.training.folder import WORK, finish, make_folder, space_of
+from optimizer.training.folds import divide, folds_by, title
 from optimizer.training.head import MEMBERS, Model, OnEpoch
 from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration, difference
 from optimizer.training.network import Checkpoints
+from optimizer.training.pairs import Pairs
+from optimizer.training.parallel import side_by_side
 from optimizer.training.seen import write_split
-from optimizer.training.split import grouped_split, random_split
+from optimizer.training.split import Split, grouped_split, random_split, split_by
 from optimizer.training.witnesses import witnesses
-
-WINNERS = {"a": 1.0, "left": 1.0, "b": 0.0, "right": 0.0, "tie": 0.5}
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Choices between songs of a data folder.
-
-    Attributes
-    ----------
-    a, b : int array [shape=(n,)]
-        Row numbers.
-    share : float array [shape=(n,)]
-        1 where a was chosen, 0 where b, 0.5 for a tie.
-    lost : int
-        Pairs of which a song has no embedding.
-    rows : int array [shape=(n,)]
-        Which lines of the file these are.
-    """
-
-    a: np.ndarray
-    b: np.ndarray
-    share: np.ndarray
-    lost: int = 0
-    rows: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
-
-
-def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
-    """Read choices and find their songs.
-
-    Parameters
-    ----------
-    path : Path
-        CSV with the choice (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (relative to the
-        file), or ``a_study`` and ``a_number``, or ``a_id``; as ``optimize votes --pairs`` writes it.
-    data : Data
-    winner : str
-        Column of the choice.
-
-    Raises
-    ------
-    UsageError
-        If the columns or a winner are not legal, or no pair is left.
-    """
-    frame = read_frame(path)
-    if winner not in frame.columns:
-        raise UsageError(f"{path} has no column {winner}; it has {', '.join(map(str, frame.columns))}.")
-    said = frame[winner].astype(str).str.strip().str.lower()
-    if unknown := set(said) - set(WINNERS):
-        raise UsageError(f"{path}: winner {sorted(unknown)[0]!r} must be a, b or tie.")
-    sides = [_rows(frame, side, path, data) for side in "ab"]
-    good = (sides[0] >= 0) & (sides[1] >= 0)
-    if not good.any():
-        raise UsageError(
-            f"not one of the {len(frame)} pairs of {path} has both songs in {data.folder}.",
-            next_step="Embed the songs first: optimize embed CORPUS --out DIR",
-        )
-    share = said.map(WINNERS).to_numpy(dtype=float)
-    return Pairs(sides[0][good], sides[1][good], share[good], int((~good).sum()), np.flatnonzero(good))
-
-
-def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
-    table_ = data.table
-    ways: list[tuple[list[str], Any]] = []
-    if f"{side}_sha256" in frame and "sha256" in table_:
-        ways.append((table_["sha256"].astype(str).tolist(), frame[f"{side}_sha256"].astype(str)))
-    if f"{side}_path" in frame and "path" in table_:
-        full = [str((path.parent / str(p)).absolute()) for p in frame[f"{side}_path"]]
-        ways.append((table_["path"].astype(str).tolist(), full))
-    if f"{side}_study" in frame and {"study", "number"} <= set(table_.columns):
-        known = [f"{s}/{n}" for s, n in zip(table_["study"], table_["number"], strict=True)]
-        ways.append((known, [f"{s}/{n}" for s, n in zip(frame[f"{side}_study"], frame[f"{side}_number"], strict=True)]))
-    if f"{side}_id" in frame:
-        ways.append((table_["id"].astype(str).tolist(), frame[f"{side}_id"].astype(str)))
-    if not ways:
-        raise UsageError(f"{path} names its songs by none of {side}_sha256, {side}_path, {side}_id, {side}_study.")
-    rows = np.full(len(frame), -1)
-    for known, wanted in ways:
-        place = {name: row for row, name in enumerate(known)}
-        found = np.array([place.get(name, -1) for name in wanted])
-        rows = np.where(rows < 0, found, rows)
-    return rows
 
 
 def train_pairwise(
@@ -115,6 +33,7 @@ def train_pairwise(
     group: str | None = None,
     recipe: str = "robust",
     seed: int = 0,
+    folds: int = 1,
     name: str = "preference",
     on_epoch: OnEpoch | None = None,
     members: int = MEMBERS,
@@ -136,6 +55,8 @@ def train_pairwise(
     recipe : {"robust", "published", "ridge"}
         See `optimizer.training.bradley_terry.fit`.
     seed, name, on_epoch
+    folds : int
+        Parts that judge in turn; see `optimizer.training.folds.divide`. The head that is written is the first one's.
     members, rounds : int
         Of the robust ensemble; of the bootstrap.
 
@@ -151,48 +72,67 @@ def train_pairwise(
     """
     found = witnesses(data, group)
     groups = found.names
-    by_song = grouped_split(groups, seed)
-    by_pair = random_split(len(pairs.a), seed)
-    part = np.zeros(len(data.vectors), dtype=int)
-    part[by_song.validation], part[by_song.test] = 1, 2
-    same = np.where(part[pairs.a] == part[pairs.b], part[pairs.a], -1)
+    n = len(pairs.a)
     splits = {
-        "random": (by_pair.train, by_pair.validation, by_pair.test),
-        "grouped": tuple(np.flatnonzero(same == number) for number in range(3)),
-    }
-    if min(len(rows) for rows in splits["grouped"]) < 5:
-        raise UsageError(
-            f"{len(pairs.a)} pairs leave {[len(rows) for rows in splits['grouped']]} for training, validation and test "
-            "when no song is in two parts; 5 in each are needed.",
-            next_step="Collect more votes, or name a coarser --group.",
-        )
+        "random": divide(
+            folds, n, lambda: random_split(n, seed), lambda: folds_by(np.arange(n), folds, seed, "random")
+        ),
+        "grouped": [
+            _apart(pairs, one, len(groups))
+            for one in divide(
+                folds, len(set(groups.tolist())), lambda: grouped_split(groups, seed),
+                lambda: folds_by(groups, folds, seed),
+            )
+        ],
+    }  # fmt: skip
+    for one in splits["grouped"]:
+        sizes = [len(rows) for rows in one.parts]
+        if min(sizes) < 5:
+            raise UsageError(
+                f"{n} pairs leave {sizes} for training, validation and test when no song is in two parts; 5 in each "
+                "are needed.",
+                next_step="Collect more votes, or name a coarser --group." if folds == 1 else "Ask for fewer --folds.",
+            )
     make_folder(out)
     checkpoints = Checkpoints(out / WORK)
+    places = {title(kind, number, len(parts)): parts[number] for kind, parts in splits.items()
+              for number in range(len(parts))}  # fmt: skip
+
+    def train(place: str, tell: OnEpoch) -> tuple[Model, Model]:
+        learn, check = (_sides(pairs, rows) for rows in (places[place].train, places[place].validation))
+        model = fit(
+            recipe, data.vectors, learn, check, seed=seed, checkpoints=checkpoints, members=members, on_epoch=tell
+        )
+        return model, fit("ridge", data.vectors, learn, check)
+
+    trained = side_by_side(list(places), train, on_epoch)
     document: dict[str, Any] = {}
     figures: dict[str, dict[str, Figure]] = {}
-    model: Model | None = None
-    for kind, rows in splits.items():
-        learn, check, test = (_sides(pairs, one) for one in rows)
-        options: dict[str, Any] = {"seed": seed, "checkpoints": checkpoints, "members": members}
-        model = fit(recipe, data.vectors, learn, check, on_epoch=on_epoch, **options)
-        line = fit("ridge", data.vectors, learn, check)
-        said = {"model": gap(model.raw(data.vectors), test), "ridge": gap(line.raw(data.vectors), test)}
-        deaf = _deaf(data, groups, learn, test)
-        figures[kind], rival = _figures({**said, **deaf}, list(deaf), test[2], groups[test[0]], seed, rounds)
-        decided = test[2] != 0.5
+    for kind, parts in splits.items():
+        blind = [_deaf(data, groups, _sides(pairs, one.train), _sides(pairs, one.test)) for one in parts]
+        deaf = {key: np.concatenate([one[key] for one in blind]) for key in blind[0]}
+        hearing: dict[str, list[np.ndarray]] = {"model": [], "ridge": []}
+        for number, split in enumerate(parts):
+            for key, model in zip(hearing, trained[title(kind, number, len(parts))], strict=True):
+                hearing[key].append(gap(model.raw(data.vectors), _sides(pairs, split.test)))
+        said = {key: np.concatenate(differences) for key, differences in hearing.items()} | deaf
+        a, _, share = _sides(pairs, np.concatenate([one.test for one in parts]))
+        figures[kind], rival = _figures(said, list(deaf), share, groups[a], seed, rounds)
+        decided = share != 0.5
         document[kind] = {
-            "pairs": [len(one) for one in rows],
+            "pairs": [len(rows) for rows in parts[0].parts],
+            "folds": len(parts),
             "accuracy": {key: figure.to_list() for key, figure in figures[kind].items()},
             "no_audio": rival,
-            "calibration": calibration(1 / (1 + np.exp(-said["model"][decided])), test[2][decided]),
-            "training": dict(model.note),
+            "calibration": calibration(1 / (1 + np.exp(-said["model"][decided])), share[decided]),
+            "training": dict(trained[title(kind, 0, len(parts))][0].note),
         }
-    assert model is not None
+    model = trained[title("grouped", 0, len(splits["grouped"]))][0]
     kept = figures["grouped"]
     leak = difference(figures["random"]["model"], kept["model"])
     used = np.union1d(pairs.a, pairs.b)
     card = {
-        "verdict": _verdict(kept, document["grouped"]["no_audio"]),
+        "verdict": _verdict(kept, document["grouped"]["no_audio"], folds),
         "task": "pairwise",
         "name": name,
         "recipe": recipe,
@@ -213,9 +153,17 @@ def train_pairwise(
         "label": "preference", "recipe": recipe, "seed": seed, "split": "grouped",
     }  # fmt: skip
     # Only songs that somebody chose between: the others taught nothing.
-    write_split(out, data, [np.union1d(pairs.a[rows], pairs.b[rows]) for rows in splits["grouped"]])
+    write_split(out, data, [np.union1d(pairs.a[rows], pairs.b[rows]) for rows in splits["grouped"][0].parts])
     finish(out, config, model.tensors(), card, _markdown(card))
     return card
+
+
+def _apart(pairs: Pairs, songs: Split, count: int) -> Split:
+    """Return the pairs whose two songs are in the same part."""
+    part = np.zeros(count, dtype=int)
+    part[songs.validation], part[songs.test] = 1, 2
+    same = np.where(part[pairs.a] == part[pairs.b], part[pairs.a], -1)
+    return split_by(same, "grouped")
 
 
 def _sides(pairs: Pairs, rows: np.ndarray) -> Sides:
@@ -258,13 +206,13 @@ def _figures(
     return bootstrap(tell, groups, seed=seed, rounds=rounds), rival
 
 
-def _verdict(figures: Mapping[str, Figure], rival: str) -> str:
+def _verdict(figures: Mapping[str, Figure], rival: str, folds: int) -> str:
     gain = figures["gain"]
     word = "beats" if gain.low > 0 else "is NOT SHOWN to beat" if gain.value > 0 else "does NOT beat"
     return (
         f"The audio model {word} the no-audio baseline where no song is in two parts: accuracy {figures['model']} "
         f"against {figures[rival].value:.3f} of `{rival}`, gain {gain}."
-    )
+    ) + (AGAIN if gain.low <= 0 < gain.value and folds == 1 else "")
 
 
 def _markdown(card: Mapping[str, Any]) -> str:
@@ -273,7 +221,9 @@ def _markdown(card: Mapping[str, Any]) -> str:
     lines += [
         f"{card['pairs']} pairs, {card['ties']} of them ties, {card['lost']} left out for want of an embedding; recipe "
         f"`{card['recipe']}`, seed {card['seed']}. Encoder {card['encoder']['encoder']}, licence: {licence}."
-        + dropped(card)
+        + dropped(card),
+        "",
+        judged_by(card["splits"], card["group"]),
     ]
     for kind, split in card["splits"].items():
         title = "Pairs at random" if kind == "random" else "No song in two parts"

@@ -51,7 +51,7 @@ def side_by_side(
                 raise Interrupted("interrupted.")
             if on_epoch is not None:
                 with turn:
-                    on_epoch(what if len(names) == 1 else f"{name} split, {what}", epoch, epochs)
+                    on_epoch(what if len(names) == 1 else f"{name}, {what}", epoch, epochs)
 
         return train(name, tell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,11 @@ class Split:
     test: np.ndarray
     kind: str
 
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Train, validation and test."""
+        return self.train, self.validation, self.test
+
 
 def random_split(n: int, seed: int = 0, shares: tuple[float, float, float] = SHARES) -> Split:
     """Divide rows at random.
@@ -43,8 +49,7 @@ def random_split(n: int, seed: int = 0, shares: tuple[float, float, float] = SHA
 def grouped_split(groups: np.ndarray, seed: int = 0, shares: tuple[float, float, float] = SHARES) -> Split:
     """Divide groups at random, so that a group's rows are all in one part and the parts are near their shares.
 
-    Groups come in random order, and each goes to the part that lacks most of its share; a group larger than a
-    part's whole share can only go to training.
+    A group larger than a part's whole share can only go to training.
 
     Raises
     ------
@@ -57,23 +62,46 @@ def grouped_split(groups: np.ndarray, seed: int = 0, shares: tuple[float, float,
             f"a grouped split needs 3 groups or more; there are {len(names)}.",
             next_step="Name another column with --group, or leave it out.",
         )
-    sizes = np.bincount(code)
-    want = np.array(shares) * len(code)
-    have = np.zeros(3)
-    part = np.zeros(len(names), dtype=int)
-    for name in np.random.default_rng(seed).permutation(len(names)):
+    part = deal(np.bincount(code), shares, np.random.default_rng(seed).permutation(len(names)))
+    rows = part[code]
+    return split_by(rows, "grouped")
+
+
+def split_by(part: np.ndarray, kind: str) -> Split:
+    """Return the split of rows whose part is 0 (train), 1 (validation) or 2 (test); others are in none."""
+    train, validation, test = (np.flatnonzero(part == number) for number in range(3))
+    return Split(train, validation, test, kind)
+
+
+def deal(sizes: np.ndarray, shares: Sequence[float], order: np.ndarray) -> np.ndarray:
+    """Give groups to parts, one after the other, each to the part that lacks most of its share.
+
+    Parameters
+    ----------
+    sizes : int array [shape=(groups,)]
+    shares : sequence of float
+        Of each part; together 1. A group larger than its whole share can only go to the first.
+    order : int array [shape=(groups,)]
+
+    Returns
+    -------
+    int array [shape=(groups,)]
+        Parts; none is empty where there are as many groups.
+    """
+    want = np.array(shares) * sizes.sum()
+    have = np.zeros(len(shares))
+    part = np.zeros(len(sizes), dtype=int)
+    for group in order:
         lack = (want - have) / want
-        lack[1:][sizes[name] > want[1:]] = -np.inf
-        part[name] = int(np.argmax(lack))
-        have[part[name]] += sizes[name]
-    for wanted in (1, 2):
-        # With few or large groups a part may have come away empty; the smallest group of training fills it.
+        lack[1:][sizes[group] > want[1:]] = -np.inf
+        part[group] = int(np.argmax(lack))
+        have[part[group]] += sizes[group]
+    for wanted in range(1, len(shares)):
+        # With few or large groups a part may have come away empty; the smallest group of the first fills it.
         if not (part == wanted).any():
             spare = np.flatnonzero(part == 0)
             part[spare[np.argmin(sizes[spare])]] = wanted
-    rows = part[code]
-    train, validation, test = (np.flatnonzero(rows == number) for number in range(3))
-    return Split(train, validation, test, "grouped")
+    return part
 
 
 def _cut(order: np.ndarray, n: int, shares: tuple[float, float, float], kind: str) -> Split:

@@ -13,7 +13,7 @@ from optimizer.cli.main import app
 from optimizer.errors import UsageError
 from optimizer.scoring import open_scorer, prepare
 from optimizer.scoring.heads import open_head
-from optimizer.training import classify, network, softmax
+from optimizer.training import baselines, classifier, classify, network, softmax
 from optimizer.training.class_card import confusion, reliability
 from optimizer.training.class_split import given_split, grouped_by_class, stratified_split
 from optimizer.training.data import read_data
@@ -107,7 +107,7 @@ def test_published_is_a_hidden_layer_of_128_on_the_published_schedule():
 
 def test_the_folder_is_a_scorer_of_each_class(data, tmp_path, monkeypatch, write_audio):
     train(data, tmp_path / "c", recipe="ridge")
-    kept = classify.open_classifier(tmp_path / "c")
+    kept = classifier.open_classifier(tmp_path / "c")
     truth = softmax_of(kept.logits(data.vectors[:20]))
     for number, name in enumerate(NAMES):
         spec = prepare(f"{tmp_path / 'c'}:{name}")
@@ -202,9 +202,9 @@ def test_songs_without_a_label_are_left_out(data, tmp_path):
 
 
 def test_row_numbers_are_no_ids(data):
-    assert classify.song_ids(data) is not None
+    assert baselines.song_ids(data) is not None
     data.table["id"] = range(len(data.table))
-    assert classify.song_ids(data) is None
+    assert baselines.song_ids(data) is None
 
 
 def test_columns_that_are_no_classes_are_refused(data, tmp_path):
@@ -214,7 +214,7 @@ def test_columns_that_are_no_classes_are_refused(data, tmp_path):
     with pytest.raises(UsageError, match="1 classes for 480 songs"):
         classify.train_classifier(data, "one", tmp_path / "c")
     with pytest.raises(UsageError, match="is no trained classifier"):
-        classify.open_classifier(tmp_path)
+        classifier.open_classifier(tmp_path)
     assert not (tmp_path / "c").exists()
 
 
@@ -284,4 +284,4 @@ def test_an_earlier_head_never_stands_beside_a_later_card(data, tmp_path, monkey
         train(data, tmp_path / "c", recipe="ridge", rounds=10, seed=1)
     assert json.loads((tmp_path / "c" / "card.json").read_text())["seed"] == 1
     with pytest.raises(UsageError, match="is no trained classifier"):
-        classify.open_classifier(tmp_path / "c")
+        classifier.open_classifier(tmp_path / "c")

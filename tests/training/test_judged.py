@@ -15,12 +15,14 @@ from optimizer.errors import UsageError
 from optimizer.scoring import prepare
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.heads import open_head
-from optimizer.training.classify import judge_folder, open_classifier, train_classifier
+from optimizer.training.classifier import judge_folder, open_classifier
+from optimizer.training.classify import train_classifier
 from optimizer.training.corpus import read_corpus
 from optimizer.training.data import read_data
 from optimizer.training.embed import embed, open_space
 from optimizer.training.judged import by_heads, by_spec
-from optimizer.training.pairwise import read_pairs, train_pairwise
+from optimizer.training.pairs import read_pairs
+from optimizer.training.pairwise import train_pairwise
 from optimizer.training.regress import train_regression
 from optimizer.training.seen import seen, warning
 

@@ -16,6 +16,7 @@ from optimizer.scoring.heads import open_head
 from optimizer.training import bradley_terry, network, pairwise
 from optimizer.training.data import read_data
 from optimizer.training.metrics import spearman
+from optimizer.training.pairs import read_pairs
 
 PUBLISHED = bradley_terry.PUBLISHED
 
@@ -48,7 +49,7 @@ def planted_pairs(folder, write_data, songs=200, pairs=6000):
 def test_preferences_are_learned_from_pairs(tmp_path, write_data, recipe):
     folder, file, worth = planted_pairs(tmp_path, write_data)
     data = read_data(folder)
-    choices = pairwise.read_pairs(file, data)
+    choices = read_pairs(file, data)
     card = pairwise.train_pairwise(data, choices, tmp_path / "head", recipe=recipe, members=1, rounds=100)
     assert card["verdict"].startswith("The audio model beats") and card["ties"] == 20 and card["recipe"] == recipe
     head = open_head(tmp_path / "head")
@@ -127,7 +128,7 @@ def test_the_same_seed_gives_the_same_head(tmp_path, write_data):
     folder, file, _ = planted_pairs(tmp_path, write_data, songs=80, pairs=1500)
     data = read_data(folder)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        choices = pairwise.read_pairs(file, data)
+        choices = read_pairs(file, data)
         pairwise.train_pairwise(data, choices, tmp_path / name, seed=seed, members=1, rounds=10)
     files = {name: (tmp_path / name / "head.safetensors").read_bytes() for name in "abc"}
     assert files["a"] == files["b"] != files["c"]
@@ -139,14 +140,14 @@ def test_pairs_that_cannot_be_used_are_refused(tmp_path, write_data):
     frame = pd.read_csv(file)
     frame.assign(winner="left-ish").to_csv(tmp_path / "w.csv", index=False)
     with pytest.raises(UsageError, match=r"'left-ish' must be a, b or tie"):
-        pairwise.read_pairs(tmp_path / "w.csv", data)
+        read_pairs(tmp_path / "w.csv", data)
     frame.assign(a_sha256="no").drop(columns=["a_study", "b_study"]).to_csv(tmp_path / "n.csv", index=False)
     with pytest.raises(UsageError, match=r"not one of the"):
-        pairwise.read_pairs(tmp_path / "n.csv", data)
+        read_pairs(tmp_path / "n.csv", data)
     with pytest.raises(UsageError, match=r"has no column vote; it has"):
-        pairwise.read_pairs(file, data, "vote")
+        read_pairs(file, data, "vote")
     with pytest.raises(UsageError, match=r"5 in each are needed"):
-        pairwise.train_pairwise(data, pairwise.read_pairs(file, data), tmp_path / "head")
+        pairwise.train_pairwise(data, read_pairs(file, data), tmp_path / "head")
     assert not (tmp_path / "head").exists()
 
 

@@ -34,9 +34,10 @@ def train(folder, out, **options):
     return train_regression(read_data(folder), ["label"], out, **settings | options)["label"]
 
 
-@pytest.mark.parametrize("recipe", ["robust", "published", "ridge"])
-def test_the_effect_is_found_and_the_leak_exposed(planted_data, tmp_path, recipe):
-    card = train(planted_data, tmp_path / "head", recipe=recipe)
+# The published network learns least from few songs; a single test part of 22 artists may miss what it finds.
+@pytest.mark.parametrize(("recipe", "folds"), [("robust", 1), ("published", 5), ("ridge", 1)])
+def test_the_effect_is_found_and_the_leak_exposed(planted_data, tmp_path, recipe, folds):
+    card = train(planted_data, tmp_path / "head", recipe=recipe, folds=folds)
     grouped, by_chance = card["splits"]["grouped"]["figures"], card["splits"]["random"]["figures"]
     # What songs of new artists share: 1.2 parts in sqrt(2 * 1.2² + 0.5²) of the label.
     _, low, high = grouped["model"]["spearman"]

@@ -11,8 +11,10 @@ import pytest
 from optimizer.training import card
 from optimizer.training.classify import train_classifier
 from optimizer.training.data import read_data
-from optimizer.training.pairwise import read_pairs, train_pairwise
-from optimizer.training.regress import judge, train_regression
+from optimizer.training.outcome import judge
+from optimizer.training.pairs import read_pairs
+from optimizer.training.pairwise import train_pairwise
+from optimizer.training.regress import train_regression
 from optimizer.training.split import random_split
 from optimizer.training.witnesses import witnesses
 
@@ -93,7 +95,7 @@ def test_a_model_worse_than_a_constant_does_not_beat_it(tmp_path, write_data):
     rng = np.random.default_rng(3)
     for noise in (0.0, 12.0):
         bad = SimpleNamespace(predict=lambda x, noise=noise: -x[:, 0] + noise * rng.standard_normal(len(x)), note={})
-        outcome = judge(data, y, split, bad, bad, np.arange(100), None, 0, 50)
+        outcome = judge(data, y, [split], [(bad, bad)], np.arange(100), None, 0, 50)
         assert outcome.figures["nearest id"]["spearman"].value == pytest.approx(-1.0)
         assert outcome.rival == "constant" and outcome.gain.value < 0
         assert "does NOT beat" in card.verdict({"random": outcome})

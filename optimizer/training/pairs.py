@@ -1,0 +1,95 @@
+"""Choices between two songs, read from a file, and where their songs are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optimizer.errors import UsageError
+from optimizer.training.corpus import read_frame
+from optimizer.training.data import Data
+
+WINNERS = {"a": 1.0, "left": 1.0, "b": 0.0, "right": 0.0, "tie": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Choices between songs of a data folder.
+
+    Attributes
+    ----------
+    a, b : int array [shape=(n,)]
+        Row numbers.
+    share : float array [shape=(n,)]
+        1 where a was chosen, 0 where b, 0.5 for a tie.
+    lost : int
+        Pairs of which a song has no embedding.
+    rows : int array [shape=(n,)]
+        Which lines of the file these are.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    share: np.ndarray
+    lost: int = 0
+    rows: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+
+
+def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
+    """Read choices and find their songs.
+
+    Parameters
+    ----------
+    path : Path
+        CSV with the choice (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (relative to the
+        file), or ``a_study`` and ``a_number``, or ``a_id``; as ``optimize votes --pairs`` writes it.
+    data : Data
+    winner : str
+        Column of the choice.
+
+    Raises
+    ------
+    UsageError
+        If the columns or a winner are not legal, or no pair is left.
+    """
+    frame = read_frame(path)
+    if winner not in frame.columns:
+        raise UsageError(f"{path} has no column {winner}; it has {', '.join(map(str, frame.columns))}.")
+    said = frame[winner].astype(str).str.strip().str.lower()
+    if unknown := set(said) - set(WINNERS):
+        raise UsageError(f"{path}: winner {sorted(unknown)[0]!r} must be a, b or tie.")
+    sides = [_rows(frame, side, path, data) for side in "ab"]
+    good = (sides[0] >= 0) & (sides[1] >= 0)
+    if not good.any():
+        raise UsageError(
+            f"not one of the {len(frame)} pairs of {path} has both songs in {data.folder}.",
+            next_step="Embed the songs first: optimize embed CORPUS --out DIR",
+        )
+    share = said.map(WINNERS).to_numpy(dtype=float)
+    return Pairs(sides[0][good], sides[1][good], share[good], int((~good).sum()), np.flatnonzero(good))
+
+
+def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
+    table_ = data.table
+    ways: list[tuple[list[str], Any]] = []
+    if f"{side}_sha256" in frame and "sha256" in table_:
+        ways.append((table_["sha256"].astype(str).tolist(), frame[f"{side}_sha256"].astype(str)))
+    if f"{side}_path" in frame and "path" in table_:
+        full = [str((path.parent / str(p)).absolute()) for p in frame[f"{side}_path"]]
+        ways.append((table_["path"].astype(str).tolist(), full))
+    if f"{side}_study" in frame and {"study", "number"} <= set(table_.columns):
+        known = [f"{s}/{n}" for s, n in zip(table_["study"], table_["number"], strict=True)]
+        ways.append((known, [f"{s}/{n}" for s, n in zip(frame[f"{side}_study"], frame[f"{side}_number"], strict=True)]))
+    if f"{side}_id" in frame:
+        ways.append((table_["id"].astype(str).tolist(), frame[f"{side}_id"].astype(str)))
+    if not ways:
+        raise UsageError(f"{path} names its songs by none of {side}_sha256, {side}_path, {side}_id, {side}_study.")
+    rows = np.full(len(frame), -1)
+    for known, wanted in ways:
+        place = {name: row for row, name in enumerate(known)}
+        found = np.array([place.get(name, -1) for name in wanted])
+        rows = np.where(rows < 0, found, rows)
+    return rows
