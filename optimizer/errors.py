@@ -74,7 +74,7 @@ class IncompatibleResume(UsageError):
 
 
 class RunLocked(UsageError):
-    """Another process holds the run's lock."""
+    """Another process writes to the run, or to the folder of a result."""
 
 
 class StudyNotFound(UsageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from hypothesis import settings
@@ -33,6 +35,27 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def gone() -> Callable[..., bool]:
+    """Return a function that says whether a process ends within a few seconds.
+
+    A zombie has ended: who collects an orphan, and when, is the machine's own affair, and can take seconds.
+    """
+
+    def ends(pid: int, patience: float = 5.0) -> bool:
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                    return True
+            except psutil.Error:
+                return True
+            time.sleep(0.02)
+        return False
+
+    return ends
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def build(
     from optimizer.rendering.registry import RenderOptions, resolve
     from optimizer.training import dataset
     from optimizer.training.embed import open_space
+    from optimizer.training.folder import held
     from optimizer.training.prompts import recipes
 
     names = [name.strip() for name in classes.split(",") if name.strip()]
@@ -64,7 +65,8 @@ def build(
 
     space = open_space(encoder, {"window": window}, jobs=jobs)
     say_stand_in(encoder, space.info)
-    info = dataset.build(spec, wanted, out, space, sandbox=sandbox, on_progress=show)
+    with held(out):
+        info = dataset.build(spec, wanted, out, space, sandbox=sandbox, on_progress=show)
     if json_:
         print_json(info)
         return

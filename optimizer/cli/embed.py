@@ -56,6 +56,7 @@ def embed(
     from optimizer.errors import Interrupted, UsageError
     from optimizer.training import embed as work
     from optimizer.training.corpus import read_corpus
+    from optimizer.training.folder import held
 
     try:
         chosen = None if layers is None else [int(layer) for layer in layers.split(",")]
@@ -66,7 +67,8 @@ def embed(
     space = work.open_space(encoder, options, jobs=jobs, batch=batch)
     say_stand_in(encoder, space.info)
     try:
-        info = work.embed(found, out, space, on_progress=eta())
+        with held(out):
+            info = work.embed(found, out, space, on_progress=eta())
     except KeyboardInterrupt:
         raise Interrupted("interrupted.", next_step="What was heard is kept; the same command goes on.") from None
     for note in info.get("notes", []):

@@ -59,6 +59,7 @@ def train(
     from optimizer.errors import UsageError, did_you_mean
     from optimizer.training import earlier
     from optimizer.training.data import read_data
+    from optimizer.training.folder import held
 
     if task not in TASKS:
         raise UsageError(f"--task {task!r} must be one of {', '.join(TASKS)}.{did_you_mean(task, TASKS)}")
@@ -74,7 +75,7 @@ def train(
     earlier.refuse_other(out, targets)
     found = read_data(data, tracks)
     plots = ("residuals-random.svg", *(["residuals-grouped.svg"] if group else [])) if task == "regression" else ()
-    with _progress() as tell, earlier.replaced(out, targets, plots):
+    with _progress() as tell, held(out), earlier.replaced(out, targets, plots):
         settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "folds": folds, "on_epoch": tell}
         if task == "pairwise":
             from optimizer.training.pairs import read_pairs

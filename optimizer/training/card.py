@@ -121,7 +121,7 @@ def judged_by(splits: Mapping[str, Any], over: str | None) -> str:
     most = max(split["folds"] for split in splits.values())
     line = "Figures are of the test part; "
     if most > 1:
-        line = f"{most} parts judge in turn, each by a model that learnt from the others; the first one's is written; "
+        line = f"{most} parts judge in turn, each of them a model that learnt from the others (the first is written); "
     return line + "brackets hold the 95 % bootstrap interval over " + (f"values of `{over}`." if over else "songs.")
 
 

@@ -22,6 +22,7 @@ from optimizer.scoring.ear import Embedding, MertEar, Unheard, describe_ear
 from optimizer.scoring.memory import StoredEar
 from optimizer.training.corpus import Corpus
 from optimizer.training.data import INFO, STORE, TABLE, VECTORS
+from optimizer.training.folder import make_folder
 from optimizer.training.sounds import Sound, sounds
 
 ACOUSTIC = "acoustic"
@@ -123,12 +124,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     StorageFull
         If the disk is full; what was heard is kept.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"folder {out} cannot be made: {error.strerror}.", next_step="Name another with --out."
-        ) from error
+    make_folder(out)
     _refuse_other_space(out, space)
     total = len(corpus.table)
     names = corpus.table["id"].astype(str).tolist() if total else []

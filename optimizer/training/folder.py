@@ -1,16 +1,19 @@
-"""A trained folder: card, configuration and weights, written so that a kill leaves the old head, the new or none."""
+"""The folder of a result: held by one writer, and written so that a kill leaves the old head, the new or none."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optimizer.errors import UsageError
+from optimizer.errors import RunLocked, UsageError
 from optimizer.runs import write_atomic
 from optimizer.scoring.heads import CONFIG, write_head
 from optimizer.training.data import Data
@@ -34,6 +37,40 @@ def make_folder(out: Path) -> None:
     except OSError as error:
         why = "a file is there" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
         raise UsageError(f"folder {out} cannot be made: {why}.", next_step="Name another with --out.") from error
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Make the folder of a result and hold it while this block writes there; it goes again where nothing was written.
+
+    Raises
+    ------
+    UsageError
+        As `make_folder`.
+    RunLocked
+        If another process holds it. The hold goes with its process, however that ends.
+    """
+    import fcntl
+
+    new = not out.exists()
+    make_folder(out)
+    descriptor = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network folders cannot be held; to refuse them would help nobody.
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+                raise RunLocked(
+                    f"folder {out} is being written by another process.",
+                    next_step="Wait for it, or name another folder with --out.",
+                ) from error
+        yield
+    finally:
+        os.close(descriptor)
+        if new:
+            with suppress(OSError):
+                out.rmdir()
 
 
 def space_of(data: Data) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.errors import UsageError
 from optimizer.runs import write_atomic
-from optimizer.scoring.heads import write_head
 from optimizer.training import card
 from optimizer.training.data import Data
+from optimizer.training.folder import WORK, clear, finish, make_folder
 from optimizer.training.folds import divide, folds_by, title
 from optimizer.training.head import Model, OnEpoch, fit, fit_ridge
 from optimizer.training.network import Checkpoints
@@ -23,8 +22,6 @@ from optimizer.training.seen import write_split
 from optimizer.training.split import grouped_split, random_split
 from optimizer.training.targets import labelled
 from optimizer.training.witnesses import missing, named, witnesses
-
-WORK = ".training"
 
 
 def train_regression(
@@ -75,12 +72,7 @@ def train_regression(
     for column in (group, strata):
         if column is not None:
             data.column(column)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"folder {out} cannot be made: {error.strerror}.", next_step="Name another with --out."
-        ) from error
+    make_folder(out)
     checkpoints = Checkpoints(out / WORK)
     cards: dict[str, Any] = {}
     for target in targets:
@@ -103,7 +95,7 @@ def train_regression(
     emotion = data.info.get("emotion")
     if emotion and set(targets) == {"valence", "arousal"}:
         _emotion(data, emotion, out, cards)
-    _clean(out / WORK)
+    clear(out)
     return cards
 
 
@@ -209,16 +201,7 @@ def _one(
     }
     out.mkdir(parents=True, exist_ok=True)
     write_split(out, data, kept.splits[0].parts)
-    write_atomic(out / "card.json", (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
-    write_atomic(out / "card.md", card.markdown(document).encode())
     for kind, outcome in outcomes.items():
         write_atomic(out / f"residuals-{kind}.svg", card.residuals(*outcome.points).encode())
-    write_head(out, config, kept.model.tensors())
+    finish(out, config, kept.model.tensors(), document, card.markdown(document))
     return document
-
-
-def _clean(folder: Path) -> None:
-    import shutil
-
-    # The head is written; what was kept for a kill is of no more use.
-    shutil.rmtree(folder, ignore_errors=True)

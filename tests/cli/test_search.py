@@ -102,7 +102,7 @@ def test_going_on_with_another_setting_names_it(copy, option, value, field):
     assert len(read_record(find_run(copy, "bhangra")).songs) == 4
 
 
-def test_kill_the_whole_group_and_go_on(tmp_path):
+def test_kill_the_whole_group_and_go_on(tmp_path, gone):
     process = start(
         *["--genre", "edm", "--trials", "5", "--runs-dir", tmp_path, "--duration", "1.5", "--explore", "2"],
         *["--renderer", "synth", "--scorer", "acoustic", "--progress", "json"],
@@ -114,8 +114,7 @@ def test_kill_the_whole_group_and_go_on(tmp_path):
     assert children
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    _, alive = psutil.wait_procs(children, timeout=5)
-    assert not alive
+    assert all(gone(child.pid) for child in children)
     before = read_record(find_run(tmp_path, "edm"))
     assert 1 <= len(before.songs) < 5
     search(tmp_path, genre="edm", trials=5)

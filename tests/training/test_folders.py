@@ -12,11 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from optimizer.cli.main import app
-from optimizer.errors import UsageError
+from optimizer.errors import RunLocked, UsageError
 from optimizer.scoring import prepare
 from optimizer.training import earlier, head, network
 from optimizer.training.classify import train_classifier
 from optimizer.training.data import read_data
+from optimizer.training.folder import held
 from optimizer.training.regress import train_regression
 
 EMOTION = {
@@ -222,3 +223,28 @@ def test_files_that_are_no_arrays_say_so(make):
     np.save(folder / "embeddings.npy", np.zeros((40, 2)))
     with pytest.raises(UsageError, match=r"embedding\.json cannot be read"):
         read_data(folder)
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "--target", "arousal", "--data"], ["embed", "--encoder", "acoustic"],
+    ["dataset", "build", "--prompts", "A {genre} track.", "--classes", "pop,rock", "--per-class", "2"],
+])  # fmt: skip
+def test_a_folder_has_one_writer(make, corpus_folder, tmp_path, words):
+    out = tmp_path / "out"
+    source = {"train": [str(make())], "embed": [str(corpus_folder)], "dataset": []}[words[0]]
+    asked = [*words, *source, "--out", str(out)]
+    with held(out):
+        with pytest.raises(RunLocked, match=r"out is being written by another process\.\n.*--out") as caught:
+            raise CliRunner().invoke(app, asked).exception
+        assert caught.value.exit_code == 2 and list(out.iterdir()) == []
+    # Let go of, and gone again: nothing was written there.
+    assert not out.exists()
+
+
+def test_what_was_there_stays_after_a_hold(tmp_path):
+    with pytest.raises(RuntimeError), held(tmp_path):
+        raise RuntimeError
+    assert tmp_path.is_dir()
+    with held(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "card.md").write_text("kept")
+    assert (tmp_path / "a" / "b" / "card.md").read_text() == "kept"

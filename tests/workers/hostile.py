@@ -100,7 +100,7 @@ class Hostile:
         os.write(2, b"\x00\xff garbage\n" * 10)
 
     def flood_log(self, recipe, out):
-        for _ in range(200):
+        for _ in range(32):
             os.write(1, b"x" * 65536)
 
     def patient(self, recipe, out):

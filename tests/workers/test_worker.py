@@ -31,19 +31,6 @@ def steady(tmp_path_factory, hostile):
     worker.close()
 
 
-def gone(pid, patience=5.0):
-    """Whether a process ends within a few seconds."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.Error:
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_an_answer_comes_back_with_progress_and_plain_numbers(steady, ask):
     steps = []
     assert ask(steady, "honest", on_progress=lambda step, of: steps.append((step, of)))["seed"] == 7
@@ -144,7 +131,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("style", ENDS)
-def test_each_misdeed_is_contained_with_its_reason(style, start, ask, monkeypatch):
+def test_each_misdeed_is_contained_with_its_reason(style, start, ask, gone, monkeypatch):
     reason, words = ENDS[style]
     monkeypatch.setattr(worker_module, "MAX_LINE", 1 << 20)
     monkeypatch.setattr(worker_module, "MAX_PROGRESS", 1000)
@@ -152,7 +139,7 @@ def test_each_misdeed_is_contained_with_its_reason(style, start, ask, monkeypatc
     worker = start(limits=Limits(memory=256 << 20, processes=40, file_size=16 << 20, scratch=64 << 20))
     supervisor = worker.pid
     with pytest.raises(RenderFailed) as caught:
-        ask(worker, style, deadline=1.0 if reason == "hang" else 20.0)
+        ask(worker, style, deadline=0.5 if reason == "hang" else 20.0)
     assert caught.value.reason == reason
     assert words in caught.value.message
     worker.close()
@@ -160,11 +147,11 @@ def test_each_misdeed_is_contained_with_its_reason(style, start, ask, monkeypatc
 
 
 @pytest.mark.parametrize("style", ["fork-bomb", "allocate", "hang-deaf", "segfault"])
-def test_each_mechanism_ends_the_worst(mechanism, style, start, ask):
+def test_each_mechanism_ends_the_worst(mechanism, style, start, ask, gone):
     worker = start(mechanism, limits=Limits(memory=256 << 20, processes=40, file_size=16 << 20, scratch=64 << 20))
     family = psutil.Process(worker.pid).children(recursive=True)
     with pytest.raises(RenderFailed) as caught:
-        ask(worker, style, deadline=1.0 if style == "hang-deaf" else 20.0)
+        ask(worker, style, deadline=0.5 if style == "hang-deaf" else 20.0)
     assert caught.value.reason == {"fork-bomb": "processes", "allocate": "memory", "hang-deaf": "hang"}.get(
         style, "crash"
     )
@@ -222,7 +209,7 @@ def _marked(mark):
     return [each.pid for each in psutil.process_iter(["cmdline"]) if mark in (each.info["cmdline"] or [])]
 
 
-def test_the_supervisor_survives_a_child_that_kills_all_it_sees(mechanism, start, ask):
+def test_the_supervisor_survives_a_child_that_kills_all_it_sees(mechanism, start, ask, gone):
     worker = start(mechanism)
     with contextlib.suppress(RenderFailed):
         ask(worker, "kill-parent", deadline=5.0)
