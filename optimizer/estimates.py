@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from optimizer.errors import SpaceError
 from optimizer.runs import RunDirectory
-from optimizer.samplers import Observation
-from optimizer.samplers.posterior import Posterior
 from optimizer.search_space import SearchSpace
 from optimizer.search_space.frozen import from_json
 from optimizer.song import Record, Song
+
+if TYPE_CHECKING:
+    # With Optuna and SciPy half a second: nobody shall wait for them who only reads a space, or mistyped an option.
+    from optimizer.samplers import Observation, Posterior
 
 SPACE_FILE = "space.json"
 """The search space, as it was when the run was started."""
@@ -42,6 +45,8 @@ def observations_of(songs: Sequence[Song], space: SearchSpace, *, own: bool = Tr
     own : bool
         False for songs of earlier studies, which have no trial number here.
     """
+    from optimizer.samplers import Observation
+
     return [
         Observation(
             params=space.point(song.recipe),
@@ -65,6 +70,8 @@ def _plan(song: Song, own: bool) -> int | str | None:
 
 def posterior_of(songs: Sequence[Song], space: SearchSpace, prior: Sequence[Observation] = ()) -> Posterior:
     """Return what the songs say about the search space."""
+    from optimizer.samplers import Posterior
+
     return Posterior.from_trials(
         observations_of(songs, space),
         space.parameters(),

@@ -23,7 +23,6 @@ from optimizer.rendering.base import Clip, EngineSpec
 from optimizer.rendering.registry import RenderOptions, resolve
 from optimizer.rendering.renderer import Renderer
 from optimizer.runs import RunDirectory, find_run, slug, write_atomic
-from optimizer.samplers import build
 from optimizer.sandbox import select
 from optimizer.scoring import Score, ScorerSpec, prepare
 from optimizer.scoring.cache import EmbeddingStore
@@ -158,6 +157,9 @@ class Session:
 
     def open_study(self, n_trials: int | None = None) -> RunStudy:
         """Open the Optuna study with the run's sampler; the run's lock must be held."""
+        # Not at the top: it takes half a second, and an option that is refused shall be refused at once.
+        from optimizer.samplers import build
+
         options = self.options
         sampler = build(
             options.sampler or "topk",

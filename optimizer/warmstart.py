@@ -6,15 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import UsageError
 from optimizer.estimates import observations_of, read_space
 from optimizer.runs import RunDirectory
-from optimizer.samplers import Grid, Model, Observation, learn
 from optimizer.scoring.base import ScorerSpec
 from optimizer.search_space import SearchSpace, frozen
 from optimizer.song import Record
+
+if TYPE_CHECKING:
+    # As in `estimates`: it takes half a second to import.
+    from optimizer.samplers import Grid, Model, Observation
 
 DECLARED = "declared"
 """Key of an imported study's scorer table: the scorer its songs are said to have been judged by."""
@@ -43,6 +46,8 @@ class Prior:
         """Return the model's settings as the other genres suggest them; None where there are none."""
         if not self.others:
             return None
+        from optimizer.samplers import learn
+
         return learn([(_grid(space), songs) for space, songs in self.others])
 
 
@@ -120,6 +125,8 @@ def from_json(text: str) -> Prior:
     UsageError
         If it is damaged.
     """
+    from optimizer.samplers import Observation
+
     try:
         document = json.loads(text)
         return Prior(
@@ -139,6 +146,8 @@ def digest(prior: Prior) -> str:
 
 
 def _grid(space: SearchSpace) -> Grid:
+    from optimizer.samplers import Grid
+
     return Grid(space.parameters(), space.subspaces() if space.several else None)
 
 

@@ -181,21 +181,35 @@ def test_a_bad_word_is_an_error_that_names_it(tmp_path, arguments, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_help_is_light():
-    program = """
+IMPORTED = """
 import sys
-sys.argv = ["optimize", "--help"]
+sys.argv[0] = "optimize"
 from optimizer.cli.main import run
 try:
     run()
 finally:
     heavy = {"torch", "transformers", "librosa", "pandas", "optuna", "scipy", "numpy", "rich"}
-    print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+    print(*sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+
+
+def imported(*arguments, code):
+    """Run the command, and return its output and which heavy packages it took."""
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True)
+    assert done.returncode == code
+    return done.stdout, set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_is_light():
+    out, heavy = imported("--help", code=0)
+    assert heavy == set()
     for verb in ("export", "report", "studies", "show", "rerender", "score", "spaces", "doctor", "setup", "best"):
-        assert f"\n  {verb}" in done.stdout
+        assert f"\n  {verb}" in out
+
+
+def test_a_refused_option_is_light(tmp_path):
+    _, heavy = imported("--genre", "bangra", "--runs-dir", str(tmp_path), code=2)
+    assert heavy <= {"numpy"}
 
 
 def test_songs_are_shown_and_rendered_again_bit_for_bit(copy):
