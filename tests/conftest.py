@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+# Test processes run side by side, and over models this small threads wait for each other longer than they compute:
+# with the default of a thread for each core the engines' tests take twice the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import psutil
@@ -56,6 +64,26 @@ def gone() -> Callable[..., bool]:
         return False
 
     return ends
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the engines' tiny models: built once for all processes of a test run, in one where torch is imported.
+
+    Not to be written to.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, unfinished = root / "tiny-models", root / "tiny-models.part"
+    program = Path(__file__).parent / "rendering" / "tiny_models.py"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"}
+    with (root / "tiny-models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            subprocess.run([sys.executable, str(program), str(unfinished)], check=True, env=environment)
+            unfinished.rename(folder)
+    return folder
 
 
 @pytest.fixture

@@ -6,9 +6,6 @@ with the seconds that its songs shall last.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -61,19 +58,6 @@ OWN = """
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Build tiny models of random weights in another process, where torch is imported."""
-    folder = tmp_path_factory.mktemp("models")
-    program = Path(__file__).parents[1] / "rendering" / "tiny_models.py"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, str(program), str(folder)], check=True, env=environment)
-    with pytest.MonkeyPatch.context() as patch:
-        # The engines pass it on; several threads wait for each other longer than such small models compute.
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield folder
-
-
-@pytest.fixture(scope="module")
 def synth() -> EngineSpec:
     return resolve("synth", RenderOptions(duration=ENGINES["synth"]))
 
@@ -90,16 +74,17 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSpec]:
 
 
 @pytest.fixture(scope="module")
-def acestep(tiny: Path) -> EngineSpec:
+def acestep(tiny_models: Path) -> EngineSpec:
     return resolve(
-        "acestep", RenderOptions(model=str(tiny / "tiny-acestep-turbo"), device="cpu", duration=ENGINES["acestep"])
+        "acestep",
+        RenderOptions(model=str(tiny_models / "tiny-acestep-turbo"), device="cpu", duration=ENGINES["acestep"]),
     )
 
 
 @pytest.fixture(scope="module")
-def musicgen(tiny: Path) -> EngineSpec:
+def musicgen(tiny_models: Path) -> EngineSpec:
     return resolve(
-        "musicgen", RenderOptions(model=str(tiny / "tiny-musicgen"), device="cpu", duration=ENGINES["musicgen"])
+        "musicgen", RenderOptions(model=str(tiny_models / "tiny-musicgen"), device="cpu", duration=ENGINES["musicgen"])
     )
 
 

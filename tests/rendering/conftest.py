@@ -1,13 +1,10 @@
-"""Tiny models with random weights, built once per session, so that the production path runs without a download.
+"""Tiny models with random weights, so that the production path runs without a download.
 
 What they make is noise: they prove that requests arrive, that songs repeat and that errors are seen, no more.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,21 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from optimizer.rendering.base import EngineSpec
     from optimizer.workers.worker import Worker
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the models in another process, in one go: importing torch is what takes the time."""
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("tiny_models.py")), str(folder)],
-        check=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-    )
-    return folder
 
 
 @pytest.fixture(scope="session")
