@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +36,21 @@ settings.load_profile("suite")
 
 # Audiobox's package brings it along, and fixtures build models with transformers themselves.
 hide_torchaudio()
+
+LONGEST = ("test_kills.py", "test_model_renderers.py", "test_dataset.py")
+"""Files of few tests that take tens of seconds."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep xdist from an order of its own: the file of one long test would come last, and a core would wait for it."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have whole files handed out to test processes in the order of their length, as far as it can be told."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        counts = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.name not in LONGEST, -counts[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)
