@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import optuna
@@ -136,10 +137,10 @@ def oracle(field: Field, songs: int, seed: int) -> None:
         field.song(int(genre), int(point))
 
 
-def ours(field: Field, songs: int, seed: int) -> None:
+def ours(field: Field, songs: int, seed: int, *, flight: int = 1) -> None:
     """`TopKSampler`'s policy, without the storage between (tests/samplers proves that both propose the same)."""
     space, subspaces = field.spaces()
-    _spend(field, songs, Policy(Grid(space, subspaces), seed, songs))
+    _spend(field, songs, Policy(Grid(space, subspaces), seed, songs), flight)
 
 
 def published_model(field: Field, songs: int, seed: int) -> None:
@@ -184,17 +185,23 @@ def _observations(grid: Grid, recipes: Array, scores: Array, sign: int = 1) -> l
     ]
 
 
-def _spend(field: Field, songs: int, policy: Policy) -> None:
+def _spend(field: Field, songs: int, policy: Policy, flight: int = 1) -> None:
     observations: list[Observation] = []
-    for number in range(songs):
-        params = policy.next(History(number, tuple(observations))).params
-        place = policy.grid.find(params)
-        assert place is not None
-        observations.append(Observation(params, field.song(*place), number))
+    for first in range(0, songs, flight):
+        pending: list[Mapping[str, object]] = []
+        for number in range(first, min(first + flight, songs)):
+            pending.append(policy.next(History(number, tuple(observations), tuple(pending))).params)
+        for number, params in enumerate(pending, first):
+            place = policy.grid.find(params)
+            assert place is not None
+            observations.append(Observation(params, field.song(*place), number))
 
 
-def with_optuna(factory: Callable[[int], optuna.samplers.BaseSampler]) -> Runs:
-    """Return the policy of an Optuna sampler on genre-and-style, BPM and key; all points of that space exist."""
+def with_optuna(factory: Callable[[int], optuna.samplers.BaseSampler], flight: int = 1) -> Runs:
+    """Return the policy of an Optuna sampler on genre-and-style, BPM and key; all points of that space exist.
+
+    `flight` songs are asked for before they are heard.
+    """
 
     def run(field: Field, songs: int, seed: int) -> None:
         styles, bpms, keys = field.shape
@@ -204,11 +211,11 @@ def with_optuna(factory: Callable[[int], optuna.samplers.BaseSampler]) -> Runs:
             "key": CategoricalDistribution(list(range(keys))),
         }
         study = optuna.create_study(direction="maximize", sampler=factory(seed))
-        for _ in range(songs):
-            trial = study.ask(space)
-            genre, style = map(int, trial.params["style"].split("/"))
-            point = np.ravel_multi_index((style, trial.params["bpm"], trial.params["key"]), field.shape)
-            study.tell(trial, field.song(genre, int(point)))
+        for first in range(0, songs, flight):
+            for trial in [study.ask(space) for _ in range(min(flight, songs - first))]:
+                genre, style = map(int, trial.params["style"].split("/"))
+                point = np.ravel_multi_index((style, trial.params["bpm"], trial.params["key"]), field.shape)
+                study.tell(trial, field.song(genre, int(point)))
 
     return run
 
@@ -243,7 +250,8 @@ def nsga2(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=50)
 
 
-KNOWS_LENGTH = ("ours", "told", "recipe", "oracle", "sizes", "effects")
+FLIGHTS = (4, 10)
+KNOWS_LENGTH = (*(f"ours x{flight}" for flight in FLIGHTS), "ours", "told", "recipe", "oracle", "sizes", "effects")
 """Policies whose songs depend on how many there will be; the others' first songs are those of a shorter run."""
 
 
@@ -263,6 +271,8 @@ def policies(genres: int) -> dict[str, Runs]:
         "sizes": with_learned_sizes,
         "effects": with_carried_effects,
         "oracle": oracle,
+        **{f"tpe x{flight}": with_optuna(tpe, flight) for flight in FLIGHTS},
+        **{f"ours x{flight}": partial(ours, flight=flight) for flight in FLIGHTS},
     }
 
 

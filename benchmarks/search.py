@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from landscape import KINDS, Landscape, changed, read_songs  # noqa: E402
 from optuna.distributions import BaseDistribution, CategoricalDistribution  # noqa: E402
-from policies import KNOWS_LENGTH, TEMPI, Field, policies, timed  # noqa: E402
+from policies import FLIGHTS, KNOWS_LENGTH, TEMPI, Field, policies, timed  # noqa: E402
 
 from optimizer.samplers import TopKSampler  # noqa: E402
 
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
     parser.add_argument(
         "--part",
-        choices=("one", "ten", "changed", "gp", "prior", "proposal"),
+        choices=("one", "ten", "changed", "gp", "prior", "flight", "proposal"),
         action="append",
         help="default: one, ten and changed",
     )
@@ -227,6 +227,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         names = ("random", "ours", "sizes", "effects", "oracle")
         tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
         numbers["prior"] = run(tasks, lengths=lengths, title="One genre, after twenty songs of each of nine others")
+    if "flight" in chosen_parts:
+        lengths = options.lengths or (30, 60)
+        names = (
+            "random",
+            "tpe",
+            *(f"{name} x{flight}" for name in ("tpe", "ours") for flight in FLIGHTS),
+            "ours",
+            "oracle",
+        )
+        tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
+        numbers["flight"] = run(tasks, lengths=lengths, title="One genre, so many songs in flight")
     if "ten" in chosen_parts:
         lengths = options.lengths or ((60,) if options.quick else (60, 100, 230))
         chosen = worlds[: max(4, count // 4)] if options.quick else worlds
