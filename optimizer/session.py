@@ -305,6 +305,10 @@ def open_session(options: Options) -> Session:
     notes: list[str] = []
     settled = _settle(options, frozen.get("options", {}))
     space = _space_of(options, run, frozen, notes)
+    if options.sampler is not None and options.sampler != "topk":
+        from optimizer.samplers import check_name
+
+        check_name(options.sampler)
     engine = _engine_of(settled, notes)
     scorer = _scorer_of(settled, space, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)

@@ -7,7 +7,7 @@ from optimizer.samplers.observation import Observation
 from optimizer.samplers.posterior import Posterior
 from optimizer.samplers.seeds import derive_seed
 from optimizer.samplers.stateless import StatelessSampler
-from optimizer.samplers.thirdparty import NAMES, build
+from optimizer.samplers.thirdparty import NAMES, build, check_name
 from optimizer.samplers.topk import TopKSampler
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "StatelessSampler",
     "TopKSampler",
     "build",
+    "check_name",
     "derive_seed",
     "learn",
 ]

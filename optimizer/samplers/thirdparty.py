@@ -74,6 +74,20 @@ def build(
     return StatelessSampler(factory, search_space, seed=seed, subspaces=subspaces, explore=explore, ahead=ahead)
 
 
+def check_name(name: str) -> None:
+    """Import and make a sampler once, before a run is bound to its name.
+
+    Raises
+    ------
+    UsageError
+        If there is no sampler of that name, or it cannot be made from a seed.
+    MissingPrerequisite
+        If it needs a package that is not here.
+    """
+    if name != "topk":
+        _factory(name)
+
+
 def _factory(name: str) -> Callable[[int], BaseSampler]:
     if name == "tpe":
         return lambda seed: optuna.samplers.TPESampler(seed=seed)
@@ -104,30 +118,37 @@ def _foreign(name: str) -> Callable[[int], BaseSampler]:
     module_name, _, attribute = name.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # A module runs whatever its author wrote.
         raise UsageError(
-            f"sampler {name!r} cannot be imported: {error}.",
+            f"sampler {name!r} cannot be imported: {_said(error)}.",
             next_step="Name it as package.module:Class, and put its folder on PYTHONPATH.",
         ) from error
 
     def factory(seed: int) -> BaseSampler:
         try:
             sampler = made(seed=seed) if _takes_seed(made) else made()
-        except TypeError as error:
+        except Exception as error:  # So does a constructor.
             raise UsageError(
-                f"sampler {name!r} cannot be made: {error}.",
+                f"sampler {name!r} cannot be made: {_said(error)}.",
                 next_step="It may take `seed` and nothing else; wrap it in a function of your own that gives the rest.",
             ) from error
         if not isinstance(sampler, BaseSampler):
-            raise UsageError(f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.")
+            raise UsageError(
+                f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.",
+                next_step="Name a class of samplers, or a function that takes `seed` and returns one.",
+            )
         return sampler
 
     factory(0)
     return factory
 
 
+def _said(error: Exception) -> str:
+    return (str(error) or type(error).__name__).rstrip(".")
+
+
 def _takes_seed(made: Callable[..., object]) -> bool:
     try:
         return "seed" in inspect.signature(made).parameters
-    except ValueError:
+    except (TypeError, ValueError):
         return False
