@@ -17,6 +17,10 @@ OUTLIER = 3.0
 """Noise sds from its point's mean beyond which a song counts less: by the square of how far it is beyond."""
 GUESS_SONGS = 4.0
 """Songs that this first guess is worth."""
+FAR = 10.0
+"""Robust sds from the median at which a score is cut before anything is fitted; no real song lies as far."""
+FEW = 5
+"""Songs below which no score is cut."""
 ENOUGH = 8
 """Songs below which nothing is called an outlier."""
 TYPICAL_NOISE = 0.8
@@ -107,7 +111,8 @@ def gather_history(grid: Grid, history: History, prior: Sequence[Observation], m
         )
         for at, own in zip(points, found, strict=True)
     ]
-    fitted = scaled_to(model, np.concatenate([own.values for own in songs]))
+    songs = within_reach(songs)
+    fitted = scaled_to(model, np.concatenate([own.values[own.weights == 1.0] for own in songs]))
     songs = without_outliers(grid, songs, fitted)
     share = plan_share(grid, songs, fitted)
     pending = [np.array(asked, dtype=np.int64) for asked in _places(grid, history.pending)]
@@ -137,8 +142,29 @@ def scaled_to(model: Model, values: Array) -> Model:
     return replace(model, noise=max(TYPICAL_NOISE * spread, least), noise_songs=GUESS_SONGS)
 
 
+def within_reach(songs: Sequence[Songs]) -> list[Songs]:
+    """Return the songs with scores cut at `FAR` sds from the median of all, the sd being that of the inner 3/4.
+
+    A score of -1,000 among scores of 3 would else be what the whole scale is learned from. What was cut counts as
+    little as an outlier that far.
+    """
+    values = np.concatenate([own.values for own in songs])
+    if len(values) < FEW:
+        return list(songs)
+    middle = float(np.median(values))
+    # Of a normal distribution, three quarters lie within 1.15 sds.
+    reach = FAR * float(np.quantile(np.abs(values - middle), 0.75)) / 1.15
+    if not reach or np.abs(values - middle).max() <= reach:
+        return list(songs)
+    cut = [np.clip(own.values, middle - reach, middle + reach) for own in songs]
+    return [
+        replace(own, values=inside, weights=np.where(inside == own.values, 1.0, (OUTLIER / FAR) ** 2))
+        for own, inside in zip(songs, cut, strict=True)
+    ]
+
+
 def without_outliers(grid: Grid, songs: Sequence[Songs], model: Model) -> list[Songs]:
-    """Return the songs with what each is worth: 1, unless it lies far from what its neighbours say.
+    """Return the songs with what each is worth: as it is, unless it lies far from what its neighbours say.
 
     Iteratively reweighted fits with the published sizes, coarsely where songs are many: songs beyond `OUTLIER` noise
     sds of their point's mean count by the squared ratio, the noise sd being the robust one of the residuals.
@@ -156,13 +182,13 @@ def without_outliers(grid: Grid, songs: Sequence[Songs], model: Model) -> list[S
             np.abs(own.values - belief.mean[np.searchsorted(points, own.points)]) / max(belief.noise, 1e-12)
             for own, points, belief in zip(weighed, at, beliefs, strict=True)
         ]
-        joined = np.concatenate(relative)
+        joined = np.concatenate([one[own.weights == 1.0] for one, own in zip(relative, songs, strict=True)])
         scale = max(1.4826 * float(np.median(joined)), 0.5 * float(np.sqrt(np.mean(joined**2))), 1e-12)
         if joined.max() <= OUTLIER * scale:
             break
         weighed = [
-            replace(own, weights=np.minimum(1.0, (OUTLIER * scale / np.maximum(one, 1e-12)) ** 2))
-            for own, one in zip(weighed, relative, strict=True)
+            replace(own, weights=np.minimum(own.weights, (OUTLIER * scale / np.maximum(one, 1e-12)) ** 2))
+            for own, one in zip(songs, relative, strict=True)
         ]
     return weighed
 

@@ -35,6 +35,33 @@ def test_an_outlier_counts_little_and_the_rest_counts_whole() -> None:
     assert np.delete(weights, 7).min() > 0.8
 
 
+@pytest.mark.parametrize("wild", [-1e9, -1e4, -100.0, 100.0, 1e4, 1e9])
+@pytest.mark.parametrize("count", [7, 30, 200])
+def test_a_score_from_another_world_changes_nothing_that_is_learned(wild: float, count: int) -> None:
+    random = np.random.default_rng(4)
+    points = random.integers(0, 100, count).tolist()
+    # The third style is a noise sd better than the others.
+    scores = [3.0 + 0.4 * (point // 25 == 2) + 0.4 * random.standard_normal() for point in points]
+
+    def belief(given: list[float], at: list[int]) -> tuple[float, np.ndarray]:
+        found = gathered(given, points=at)
+        (one,), _ = found.model.believe(GRID.blocks, found.evidence, [np.arange(100)])
+        return one.noise, one.mean
+
+    noise, mean = belief(scores, points)
+    wilder, moved = belief([*scores, wild], [*points, 0])
+    # As much as a song at the edge of the plausible would; the fewer there are, the more that is.
+    most = {7: (1.9, 0.35), 30: (1.3, 0.2), 200: (1.05, 0.02)}[count]
+    assert 0.9 < wilder / noise < most[0] and np.abs(moved - mean)[25:].max() < most[1]
+
+
+def test_scores_of_one_world_are_not_cut() -> None:
+    for count in (5, 20, 200):
+        for seed in range(20):
+            values = gaussian(count, seed)
+            assert gathered(values).songs[0].values.tolist() == values
+
+
 def test_gaussian_scores_have_hardly_an_outlier() -> None:
     weights = np.concatenate([gathered(gaussian(40, seed)).songs[0].weights for seed in range(20)])
     assert (weights < 1).mean() < 0.03
