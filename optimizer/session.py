@@ -144,6 +144,23 @@ class Session:
         """Whether a take may replay the stored plan of its recipe."""
         return self.engine.plans and self.options.replay_plans != "off"
 
+    @property
+    def study_seed(self) -> int:
+        """Seed of the sweep and of every take.
+
+        With earlier songs of its genres, of these too: a seed that they were drawn with would make the same songs
+        again, to be counted twice.
+        """
+        seed = self.options.seed or 0
+        return warmstart.seed_beside(self.prior, seed) if self.prior.observations else seed
+
+    @property
+    def explore(self) -> int | None:
+        """Songs of the sweep that were asked for; none where earlier songs are sweep enough."""
+        if self.options.explore is None and self.prior.covers(self.space):
+            return 0
+        return self.options.explore
+
     def plan_for(self, pending: Pending) -> str | None:
         """Return the text of the plan that a trial shall replay; None where it makes its own."""
         number = pending.attributes.get("plan_of")
@@ -165,9 +182,9 @@ class Session:
             options.sampler or "topk",
             search_space=self.space.parameters(),
             subspaces=self.space.subspaces() if self.space.several else None,
-            seed=options.seed or 0,
+            seed=self.study_seed,
             n_trials=n_trials,
-            explore=options.explore,
+            explore=self.explore,
             ahead=self.ahead,
             goal=options.goal or "best",
             per_genre=bool(options.per_genre),

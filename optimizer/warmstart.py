@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 DECLARED = "declared"
 """Key of an imported study's scorer table: the scorer its songs are said to have been judged by."""
 
+SWEPT = 20
+"""Earlier songs of a genre with which a search needs no sweep of its own: four times the sweep of one genre."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:
@@ -41,6 +44,18 @@ class Prior:
 
     def __bool__(self) -> bool:
         return bool(self.observations or self.others)
+
+    def covers(self, space: SearchSpace) -> bool:
+        """Whether each genre of `space` has `SWEPT` songs or more: a sweep would teach little beside them."""
+        if not self.observations:
+            return False
+        grid = _grid(space)
+        songs = [0] * len(grid.blocks)
+        for one in self.observations:
+            place = grid.find({"genre": one.genre, **one.params})
+            if place is not None:
+                songs[place[0]] += 1
+        return min(songs) >= SWEPT
 
     def model(self) -> Model | None:
         """Return the model's settings as the other genres suggest them; None where there are none."""
@@ -143,6 +158,17 @@ def from_json(text: str) -> Prior:
 def digest(prior: Prior) -> str:
     """Return the SHA-256 of what a search begins with."""
     return hashlib.sha256(to_json(prior).encode()).hexdigest()
+
+
+def seed_beside(prior: Prior, seed: int) -> int:
+    """Return a study seed that is a function of the seed asked for and of the earlier songs.
+
+    A take depends on study seed and trial number alone, so no song drawn with it is one of them; and two searches
+    that begin with different songs share no takes either.
+    """
+    from optimizer.samplers import derive_seed
+
+    return derive_seed(seed, "prior", digest(prior))
 
 
 def _grid(space: SearchSpace) -> Grid:
