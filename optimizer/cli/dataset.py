@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli.embed import EncoderOption, say_stand_in
-from optimizer.cli.options import Json, print_json
+from optimizer.cli.options import Json, going_on, print_json
 from optimizer.cli.score import Jobs, Window
 
 PROMPT = "A {genre} track. {description}"
@@ -65,7 +66,7 @@ def build(
 
     space = open_space(encoder, {"window": window}, jobs=jobs)
     say_stand_in(encoder, space.info)
-    with held(out):
+    with going_on("What was rendered"), held(out):
         info = dataset.build(spec, wanted, out, space, sandbox=sandbox, on_progress=show)
     if json_:
         print_json(info)
@@ -74,4 +75,4 @@ def build(
     if info["failed"]:
         print("Clips of each class:", ", ".join(f"{name} {count}" for name, count in info["classes"].items()))
     print(f"A tenth of each class judges, whole {info['split_by']}s: the column `part` of its table.")
-    print(f"Next: optimize train --task classification --data {out} --target label --out HEAD")
+    print(f"Next: optimize train --task classification --data {shlex.quote(str(out))} --target label --out HEAD")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from optimizer.cli import (
     best,
@@ -33,8 +35,21 @@ from optimizer.cli import (
 )
 from optimizer.errors import Interrupted, OptimizeError
 
+
+class Verbs(TyperGroup):
+    """The verbs; an interrupt is said on stderr, whichever it meets."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Typer itself would leave without a word.
+            raise Interrupted("interrupted.") from None
+
+
 app = typer.Typer(
     name="optimize",
+    cls=Verbs,
     # Without rich the help answers in a third of the time.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

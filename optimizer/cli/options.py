@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from optimizer.errors import Interrupted
 from optimizer.runs import RunDirectory, find_run, list_runs
 
 
@@ -39,6 +41,15 @@ Studies = Annotated[
 ]
 Number = Annotated[int, typer.Argument(metavar="TRIAL", help="Number of a song, as the tables print it.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+@contextmanager
+def going_on(kept: str) -> Iterator[None]:
+    """Say, where this block is interrupted, what is kept and that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted.", next_step=f"{kept} is kept; the same command goes on.") from None
 
 
 def run_of(study: str, runs_dir: Path) -> RunDirectory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from optimizer.cli.options import Json, print_json
+from optimizer.cli.options import Json, going_on, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +76,7 @@ def train(
     earlier.refuse_other(out, targets)
     found = read_data(data, tracks)
     plots = ("residuals-random.svg", *(["residuals-grouped.svg"] if group else [])) if task == "regression" else ()
-    with _progress() as tell, held(out), earlier.replaced(out, targets, plots):
+    with going_on("What was learnt"), _progress() as tell, held(out), earlier.replaced(out, targets, plots):
         settings: dict[str, Any] = {"group": group, "recipe": recipe, "seed": seed, "folds": folds, "on_epoch": tell}
         if task == "pairwise":
             from optimizer.training.pairs import read_pairs
@@ -124,7 +125,7 @@ def _check_name(name: str | None, targets: Sequence[str]) -> None:
 def _usage(out: Path, card: dict[str, Any]) -> str:
     """Say how the folder is used as a scorer."""
     # A bare word that is a scorer's name is that scorer.
-    folder = str(out) if len(out.parts) > 1 else f"./{out}"
+    folder = shlex.quote(str(out) if len(out.parts) > 1 else f"./{out}")
     if classes := card.get("classes"):
         return f"--scorer {folder}:CLASS, CLASS being one of {', '.join(classes)}."
     if "task" in card:

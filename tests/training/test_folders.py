@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from optimizer.cli.main import app
-from optimizer.errors import RunLocked, UsageError
+from optimizer.errors import Interrupted, RunLocked, UsageError
 from optimizer.scoring import prepare
 from optimizer.training import earlier, head, network
 from optimizer.training.classify import train_classifier
@@ -248,3 +248,30 @@ def test_what_was_there_stays_after_a_hold(tmp_path):
     with held(tmp_path / "a" / "b"):
         (tmp_path / "a" / "b" / "card.md").write_text("kept")
     assert (tmp_path / "a" / "b" / "card.md").read_text() == "kept"
+
+
+@pytest.mark.parametrize(("words", "what"), [
+    (["train", "--target", "arousal", "--out", "out", "--data"], "optimizer.training.regress.train_regression"),
+    (["dataset", "build", "--out", "out", "--classes", "pop,rock"], "optimizer.training.dataset.build"),
+])  # fmt: skip
+def test_an_interrupt_says_that_the_same_command_goes_on(make, tmp_path, monkeypatch, words, what):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(what, interrupted)
+    done = CliRunner().invoke(app, [*words, *([str(make())] if words[0] == "train" else [])])
+    assert isinstance(done.exception, Interrupted) and done.exception.exit_code == 130
+    assert "the same command goes on" in done.exception.next_step
+
+
+def test_an_interrupt_is_said_by_every_verb(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("optimizer.search_space.genre_names", interrupted)
+    assert isinstance(CliRunner().invoke(app, ["spaces"]).exception, Interrupted)
+
+
+def test_what_is_printed_to_be_typed_can_be(make, tmp_path):
+    assert "--scorer '" in train(make(), tmp_path / "my head", "--target", "arousal")
