@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.errors import UsageError
+from optimizer.samplers.ranges import BPM, SLACK, Spacing, levels_of
 from optimizer.samplers.seeds import derive_seed
 
 GENRE = "genre"
 STYLE = "style"
-BPM = "bpm"
 SEED = "seed"
 
 MANY = 1500
@@ -35,11 +34,14 @@ class Factor:
         Legal values in a fixed order.
     numeric : bool
         Whether close values are expected to do alike: BPM, and any list of more than two numbers.
+    spacing : {"listed", "steps", "linear", "geometric"}
+        Where the values come from; of the last two, any number of the range counts as the value closest to it.
     """
 
     name: str
     values: tuple[Any, ...]
     numeric: bool
+    spacing: Spacing = "listed"
 
     @cached_property
     def index(self) -> dict[Any, int]:
@@ -53,8 +55,37 @@ class Factor:
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """Where each value of a numeric factor lies [shape=(values,)]."""
-        return np.array([math.log2(value) if self.octaves else float(value) for value in self.values])
+        """Where each value of a numeric factor lies [shape=(values,)]; as a share of a range of fractions."""
+        places = self._places
+        if self.octaves or self.spacing == "listed" or len(places) == 1:
+            return places
+        return np.asarray((places - places[0]) / (places[-1] - places[0]))
+
+    def level(self, value: Any) -> int | None:
+        """Return the position of a value, or None for one that is not legal.
+
+        Raises
+        ------
+        TypeError
+            If it is no value at all, such as a list.
+        """
+        found = self.index.get(value)
+        if found is not None or self.spacing == "listed" or not isinstance(value, (int, float)):
+            return found
+        if not self.values[0] <= value <= self.values[-1]:
+            return None
+        apart = np.abs(self._places - self._place(value))
+        nearest = int(np.argmin(apart))
+        if self.spacing == "steps" and apart[nearest] > SLACK * float(np.diff(self._places).min()):
+            return None
+        return nearest
+
+    @cached_property
+    def _places(self) -> NDArray[np.float64]:
+        return np.array([self._place(value) for value in self.values])
+
+    def _place(self, value: float) -> float:
+        return math.log2(value) if self.octaves or self.spacing == "geometric" else float(value)
 
 
 @dataclass(frozen=True)
@@ -94,7 +125,7 @@ class Block:
         index = 0
         for factor, size in zip(self.factors, self.shape, strict=True):
             try:
-                level = factor.index.get(params.get(factor.name))
+                level = factor.level(params.get(factor.name))
             except TypeError:
                 return None
             if level is None:
@@ -138,7 +169,7 @@ class Grid:
     Parameters
     ----------
     search_space : mapping
-        Parameter name to its legal values: a sequence, or an object with whole numbers ``low``, ``high`` and ``step``.
+        Parameter name to its legal values: a sequence, or a range as `levels_of` takes it.
     subspaces : mapping, optional
         Genre to its own legal values, where not every combination exists. Without it, and where every style is
         written ``"genre/style"``, a genre has the styles that name it and everything else.
@@ -146,20 +177,24 @@ class Grid:
     Raises
     ------
     UsageError
-        If a parameter has no value, or one value twice.
+        If a parameter has no value, one value twice, or a range that cannot be searched.
     """
 
     def __init__(
         self, search_space: Mapping[str, Any], subspaces: Mapping[str, Mapping[str, Any]] | None = None
     ) -> None:
-        self.values = {name: _values(name, choices) for name, choices in search_space.items() if name != SEED}
-        if subspaces is None and GENRE in self.values:
-            subspaces = {str(genre): _of_genre(genre, self.values) for genre in self.values[GENRE]}
+        levels = {name: levels_of(name, choices) for name, choices in search_space.items() if name != SEED}
+        self.values = {name: values for name, (values, _) in levels.items()}
+        self.spacings = {name: spacing for name, (_, spacing) in levels.items()}
+        if subspaces is None and GENRE in levels:
+            # A list may be one that can be read only once.
+            space = {name: values if own == "listed" else search_space[name] for name, (values, own) in levels.items()}
+            subspaces = {str(genre): _of_genre(genre, space) for genre in self.values[GENRE]}
         if subspaces is None:
-            self.blocks: tuple[Block, ...] = (_block(None, self.values),)
+            self.blocks: tuple[Block, ...] = (_block(None, levels),)
         else:
             self.blocks = tuple(
-                _block(genre, {name: _values(name, choices) for name, choices in space.items()})
+                _block(genre, {name: levels_of(name, choices) for name, choices in space.items()})
                 for genre, space in subspaces.items()
             )
         self._of_genre = {block.genre: number for number, block in enumerate(self.blocks)}
@@ -189,32 +224,21 @@ class Grid:
         return None if index is None else (number, index)
 
 
-def _values(name: str, choices: Any) -> tuple[Any, ...]:
-    if hasattr(choices, "low") and hasattr(choices, "high"):
-        step = getattr(choices, "step", None) or 1
-        values: tuple[Any, ...] = tuple(range(int(choices.low), int(choices.high) + 1, int(step)))
-    else:
-        values = tuple(choices)
-    if not values or len(set(values)) < len(values):
-        raise UsageError(f"parameter {name!r} has the values {list(values)!r}: there must be one or more, each once.")
-    return values
-
-
-def _of_genre(genre: Any, values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+def _of_genre(genre: Any, space: Mapping[str, Any]) -> dict[str, Any]:
     """Guess a genre's own values where nobody said them."""
-    styles = values.get(STYLE, ())
+    styles = levels_of(STYLE, space[STYLE])[0] if STYLE in space else ()
     prefix = f"{genre}/"
     named = all(isinstance(style, str) and "/" in style for style in styles)
     own = tuple(style for style in styles if str(style).startswith(prefix)) if named else styles
-    return {**values, GENRE: (genre,), **({STYLE: own or styles} if styles else {})}
+    return {**space, GENRE: (genre,), **({STYLE: own or styles} if styles else {})}
 
 
-def _block(genre: str | None, values: Mapping[str, tuple[Any, ...]]) -> Block:
+def _block(genre: str | None, levels: Mapping[str, tuple[tuple[Any, ...], Spacing]]) -> Block:
     return Block(
         genre,
         tuple(
-            Factor(name, choices, _numeric(name, choices))
-            for name, choices in values.items()
+            Factor(name, values, _numeric(name, values), spacing)
+            for name, (values, spacing) in levels.items()
             if name not in (GENRE, SEED)
         ),
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+    from optimizer.samplers.ranges import Spacing
+
 PROPOSAL = "banger:proposal"
 """System attribute that holds a trial's proposal."""
 PHASE = "phase"
@@ -116,9 +118,22 @@ def as_asked(distribution: BaseDistribution, value: Any) -> Any:
     return int(value) if isinstance(distribution, IntDistribution) else value
 
 
-def distribution_of(values: tuple[Any, ...], as_range: bool) -> BaseDistribution:
-    """Return the Optuna distribution of a parameter's legal values."""
-    if as_range:
+def distribution_of(choices: Any, values: tuple[Any, ...], spacing: Spacing) -> BaseDistribution:
+    """Return the Optuna distribution of a parameter.
+
+    Parameters
+    ----------
+    choices : sequence, or object with ``low`` and ``high``
+        As the user said it.
+    values : tuple
+    spacing : {"listed", "steps", "linear", "geometric"}
+        What `levels_of` made of it.
+    """
+    if spacing == "steps":
+        return FloatDistribution(values[0], values[-1], step=float(choices.step))
+    if spacing != "listed":
+        return FloatDistribution(values[0], values[-1], log=spacing == "geometric")
+    if hasattr(choices, "low") and hasattr(choices, "high"):
         step = values[1] - values[0] if len(values) > 1 else 1
         return IntDistribution(values[0], values[-1], step=step)
     return CategoricalDistribution(values)

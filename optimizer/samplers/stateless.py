@@ -46,7 +46,8 @@ class StatelessSampler(BaseSampler):
     factory : callable
         Given a seed, a sampler.
     search_space : mapping
-        Parameter name to legal values: a sequence, or an object with ``low``, ``high`` and ``step``.
+        Parameter name to legal values, as `TopKSampler` takes them. A range of fractions without a step is proposed
+        from as it is, not in levels.
     seed : int
         Of the study.
     subspaces : mapping, optional
@@ -73,7 +74,7 @@ class StatelessSampler(BaseSampler):
         self._factory = factory
         self._seed = seed
         self._distributions = {
-            name: distribution_of(values, hasattr(search_space[name], "low"))
+            name: distribution_of(search_space[name], values, self.grid.spacings[name])
             for name, values in self.grid.values.items()
         }
 

@@ -69,9 +69,9 @@ def matching_blocks(grid: Grid, fixed: Mapping[str, Any] | None) -> list[int]:
 def matching_points(block: Block, indices: NDArray[np.int64], fixed: Mapping[str, Any] | None) -> NDArray[np.int64]:
     """Move `indices` to the points that have the fixed values; values the block lacks are left alone."""
     settled = [
-        (column, factor.index[fixed[factor.name]])
+        (column, level)
         for column, factor in enumerate(block.factors)
-        if fixed and factor.name in fixed and fixed[factor.name] in factor.index
+        if fixed and factor.name in fixed and (level := factor.level(fixed[factor.name])) is not None
     ]
     if not settled:
         return indices
