@@ -40,7 +40,7 @@ def evaluate(
         typer.Option(
             "--group",
             help="Columns whose equal values are no two witnesses, with commas: rater, prompt (of --pairs), artist_id "
-            "(of --data).",
+            "(of --data; with --classifier a single column).",
         ),
     ] = None,
     within: Annotated[
@@ -74,9 +74,11 @@ def evaluate(
             raise UsageError("--audio needs --judge SCORER, in whose ears the picks of --scorer are judged.")
         result = _curve(audio, data, scorer, judge, given, within, group, jobs)
     elif data is not None:
-        if group is not None or within is not None:
-            raise UsageError("--group and --within are for --pairs and for best of N, which needs --judge.")
-        result = _set(data, reference, classifier, target, components)
+        if within is not None or (group is not None and classifier is None):
+            raise UsageError(
+                "--group and --within are for best of N, which needs --judge; --group for --pairs and --classifier too."
+            )
+        result = _set(data, reference, classifier, target, components, group)
     else:
         raise UsageError("there is nothing to evaluate.", next_step="Give --pairs FILE, --audio DIR or --data DIR.")
     if json_:
@@ -219,7 +221,12 @@ def _names(group: str | None) -> list[str] | None:
 
 
 def _set(
-    data: Path, reference: Path | None, classifier: Path | None, target: str, components: int | None
+    data: Path,
+    reference: Path | None,
+    classifier: Path | None,
+    target: str,
+    components: int | None,
+    group: str | None,
 ) -> dict[str, Any]:
     from optimizer.errors import UsageError
     from optimizer.training.data import read_data
@@ -228,7 +235,7 @@ def _set(
     if classifier is not None:
         from optimizer.training.classifier import judge_folder, open_classifier
 
-        judged = judge_folder(open_classifier(classifier), found, target)
+        judged = judge_folder(open_classifier(classifier), found, target, group=group)
         return {"kind": "classifier", "classifier": str(classifier), **judged}
     from optimizer.training.sets import set_figures
 
@@ -242,6 +249,8 @@ def _set(
 
 
 def _show(result: dict[str, Any]) -> None:
+    from optimizer.training.card import FEW_GROUPS
+
     def spell(figure: list[float | None]) -> str:
         if figure[0] is None:
             return "-"
@@ -264,10 +273,12 @@ def _show(result: dict[str, Any]) -> None:
         return
     if result["kind"] == "classifier":
         others = f"; {result['left_out']} of other parts than `{result['part']}`" if result["part"] else ""
-        print(
-            f"accuracy {spell(result['accuracy'])} on {result['songs']} songs; {result['unknown']} of other "
-            f"classes{others}"
-        )
+        figures = ", ".join(f"{word} {spell(result[word])}" for word in ("accuracy", "balanced accuracy"))
+        print(f"{figures} on {result['songs']} songs; {result['unknown']} of other classes{others}")
+        over = f"values of `{result['interval_over']}`" if result["interval_over"] else "songs; no --group was named"
+        print(f"Brackets hold the 95 % interval over {result['groups']} {over}.")
+        if result["groups"] < FEW_GROUPS:
+            print(f"{result['groups']} are too few groups for intervals to be trusted.")
         rows = [[name, *row] for name, row in zip(result["classes"], result["confusion"], strict=True)]
         print_table(["true", *result["classes"]], rows)
         _beware({result["classifier"]: result["trained_on"]})

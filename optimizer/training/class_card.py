@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.training.card import AGAIN, dropped, figure_text, judged_by, leak_text, table
-from optimizer.training.metrics import Figure, bootstrap
+from optimizer.training.card import AGAIN, FEW_GROUPS, dropped, figure_text, judged_by, leak_text, table
+from optimizer.training.metrics import Figure, bootstrap, difference, exact
 from optimizer.training.softmax import balanced_accuracy
 
 BINS = 5
@@ -33,8 +33,8 @@ def reliability(probability: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return {"error": sum(abs(one["predicted"] - one["true"]) * one["n"] for one in bins) / len(truth), "bins": bins}
 
 
-def verdict(kind: str, rival: str, figures: Mapping[str, Figure], folds: int) -> str:
-    """Say in one line whether hearing the song helps."""
+def verdict(kind: str, rival: str, figures: Mapping[str, Figure], folds: int, groups: int | None = None) -> str:
+    """Say in one line whether hearing the song helps; `groups` judge, where songs are not each a witness."""
     gain = figures["gain"]
     word = "beats" if gain.low > 0 else "is NOT SHOWN to beat" if gain.value > 0 else "does NOT beat"
     line = (
@@ -43,6 +43,8 @@ def verdict(kind: str, rival: str, figures: Mapping[str, Figure], folds: int) ->
     )
     if kind == "random":
         line += " No group was named: what a random split leaks is not known."
+    elif groups is not None and groups < FEW_GROUPS:
+        line += f" Groups in the test part: {groups}, too few for intervals to be trusted."
     return line + (AGAIN if gain.low <= 0 < gain.value and folds == 1 and kind != "given" else "")
 
 
@@ -85,7 +87,23 @@ def markdown(card: Mapping[str, Any]) -> str:
 def accuracies(
     said: Mapping[str, np.ndarray], deaf: list[str], truth: np.ndarray, groups: np.ndarray, seed: int, rounds: int
 ) -> tuple[str, dict[str, dict[str, Figure]]]:
-    """Return the best predictor that hears nothing, and accuracies with intervals over groups."""
+    """Return the best predictor that hears nothing, and accuracies with intervals over groups.
+
+    Where a predictor is as good in every resample, as one is that was always right, its interval is the exact one of
+    as many groups (see `optimizer.training.metrics.exact`), and the gain's follows from the two that it is between.
+    Balanced accuracy counts the groups of each class; one that has several is shared among them. What never says but
+    one class has a balanced accuracy that needs no songs to be known.
+
+    Parameters
+    ----------
+    said : mapping of str to int array [shape=(n,)]
+        Classes by predictor; ``model`` is among them.
+    deaf : list of str
+        Predictors that hear nothing; without one there is no gain.
+    truth, groups : arrays [shape=(n,)]
+    seed, rounds : int
+        Of the bootstrap.
+    """
     measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
         "accuracy": lambda guess, true: float((guess == true).mean()),
         "balanced accuracy": balanced_accuracy,
@@ -103,4 +121,16 @@ def accuracies(
     for key, figure in bootstrap(tell, groups, seed=seed, rounds=rounds).items():
         word, _, name = key.partition("/")
         out[word][name] = figure
+    names, code = np.unique(groups.astype(str), return_inverse=True)
+    holds = np.zeros((len(names), int(truth.max()) + 1))
+    holds[code, truth] = 1
+    by_class = (holds / holds.sum(axis=1, keepdims=True)).sum(axis=0)
+    witnesses = {"accuracy": [float(len(names))], "balanced accuracy": by_class[by_class > 0].tolist()}
+    for word, one in out.items():
+        agreed = [key for key, guess in said.items() if one[key].low == one[key].high
+                  and not (len(witnesses[word]) > 1 and (guess == guess[0]).all())]  # fmt: skip
+        for key in agreed:
+            one[key] = exact(one[key].value, witnesses[word])
+        if {"model", rival} & set(agreed) and rival:
+            one["gain"] = difference(one["model"], one[rival])
     return rival, out

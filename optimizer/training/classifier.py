@@ -18,6 +18,7 @@ from optimizer.training.head import transform
 from optimizer.training.metrics import ROUNDS
 from optimizer.training.network import forward
 from optimizer.training.seen import seen
+from optimizer.training.witnesses import witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +77,36 @@ def open_classifier(folder: Path) -> Classifier:
     return Classifier(list(config["classes"]), config, tensors, folder)
 
 
-def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, seed: int = 0) -> dict[str, Any]:
+def judge_folder(
+    classifier: Classifier, data: Data, target: str = "label", *, group: str | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Hold a classifier against songs, such as real recordings; labels are compared without case.
 
     Where the data has a part ``test``, as ``optimize dataset build`` writes it, that part alone judges.
 
+    Parameters
+    ----------
+    classifier : Classifier
+    data : Data
+    target : str
+        Column of the true class.
+    group : str, optional
+        Column whose values are the witnesses that intervals draw; without it the one by which the data was divided
+        (``split_by``), as on the training's card, and without that each song. Copies are one witness.
+    seed : int
+        Of the bootstrap.
+
     Returns
     -------
     dict
-        ``accuracy`` and ``balanced accuracy`` with intervals, ``songs``, ``unknown`` (of other classes), ``part`` and
-        ``left_out`` (songs of other parts), ``trained_on`` (see `optimizer.training.seen.seen`), ``classes``,
-        ``confusion``.
+        ``accuracy`` and ``balanced accuracy`` with intervals, ``interval_over`` (the column, or None), ``groups``
+        (witnesses), ``songs``, ``unknown`` (of other classes), ``part`` and ``left_out`` (songs of other parts),
+        ``trained_on`` (see `optimizer.training.seen.seen`), ``classes``, ``confusion``.
 
     Raises
     ------
     UsageError
-        If the encoders differ, or no song has a label that the classifier knows.
+        If the encoders differ, there is no such column, or no song has a label that the classifier knows.
     """
     if data.info.get("encoder") != classifier.info.get("encoder"):
         raise UsageError(
@@ -109,11 +124,15 @@ def judge_folder(classifier: Classifier, data: Data, target: str = "label", *, s
         raise UsageError(f"no song of {data.folder} has a label among {', '.join(classifier.classes)}.")
     guess = classifier.logits(data.vectors[rows]).argmax(axis=1)
     truth = truth[rows]
-    said = {"model": guess}
-    _, figures = accuracies(said, [], truth, np.arange(len(rows)), seed, ROUNDS)
+    own = data.info.get("split_by")
+    by = group or (str(own) if own in data.table.columns else None)
+    units = witnesses(data.select(rows), by).names
+    _, figures = accuracies({"model": guess}, [], truth, units, seed, ROUNDS)
     return {
         "accuracy": figures["accuracy"]["model"].to_list(),
         "balanced accuracy": figures["balanced accuracy"]["model"].to_list(),
+        "interval_over": by,
+        "groups": len(set(units.tolist())),
         "songs": len(rows),
         "unknown": len(data.vectors) - len(rows),
         "part": part,

@@ -144,6 +144,7 @@ def train_classifier(
         document[kind] = {
             "songs": [len(part) for part in parts[0].parts],
             "folds": len(parts),
+            "test_groups": len(set(units[t].tolist())),
             **{word: {key: figure.to_list() for key, figure in one.items()} for word, one in figures.items()},
             "no_audio": rival,
             "confusion": confusion(code[t], said["model"], len(classes)).tolist(),
@@ -156,7 +157,7 @@ def train_classifier(
     if len(splits) > 1:
         leak = difference(gains["random"][1]["model"], gains[kind][1]["model"])
     card = {
-        "verdict": verdict(kind, *gains[kind], len(splits[kind])),
+        "verdict": verdict(kind, *gains[kind], len(splits[kind]), document[kind]["test_groups"] if by else None),
         "task": "classification",
         "target": target,
         "name": name or target,

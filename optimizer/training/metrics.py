@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +122,44 @@ def bootstrap(
         low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (float("nan"), float("nan"))
         result[name] = Figure(float(value[name]), float(low), float(high))
     return result
+
+
+def exact(value: float, witnesses: Sequence[float]) -> Figure:
+    """Give a share its exact interval, for where no resample differs from another and a bootstrap would have no width.
+
+    One share of n witnesses has the interval of Clopper and Pearson [1]_: where all were right it begins at
+    0.025 ** (1 / n), the two-sided rule of three. A mean over classes that were all right begins at the least mean
+    whose chance of all being right, the product of p ** n over classes, is 2.5 %: there each p is in proportion to its
+    n, or 1; for classes of one n that is as low as for all witnesses together. Where all were wrong it is the mirror
+    image.
+
+    Parameters
+    ----------
+    value : float
+        0 to 1.
+    witnesses : sequence of float
+        Above 0: groups of each class, or of all songs. For a mean between 0 and 1 they count together.
+
+    References
+    ----------
+    .. [1] Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+       Biometrika 26, 1934.
+    """
+    from scipy import stats
+
+    n = np.sort(np.asarray(witnesses, dtype=float))
+    if 0 < value < 1:
+        right, wrong = value * n.sum(), (1 - value) * n.sum()
+        low, high = stats.beta.ppf(0.025, right, wrong + 1), stats.beta.ppf(0.975, right + 1, wrong)
+        return Figure(value, float(low), float(high))
+    least = 1.0
+    for count in range(len(n), 0, -1):
+        few = n[:count]
+        p = few * np.exp((np.log(0.025) - few @ np.log(few)) / few.sum())
+        if p[-1] <= 1:
+            least = (float(p.sum()) + len(n) - count) / len(n)
+            break
+    return Figure(value, least, 1.0) if value == 1 else Figure(value, 0.0, 1 - least)
 
 
 def difference(first: Figure, second: Figure) -> Figure:

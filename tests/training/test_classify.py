@@ -285,3 +285,45 @@ def test_an_earlier_head_never_stands_beside_a_later_card(data, tmp_path, monkey
     assert json.loads((tmp_path / "c" / "card.json").read_text())["seed"] == 1
     with pytest.raises(UsageError, match="is no trained classifier"):
         classifier.open_classifier(tmp_path / "c")
+
+
+def test_where_every_song_is_right_the_interval_is_exact_and_no_point():
+    from optimizer.training.class_card import accuracies
+    from optimizer.training.metrics import exact
+
+    # 3 of 3, by Clopper and Pearson: 0.025 ** (1 / 3); all wrong is its mirror image; half of 4 is their tabled one.
+    assert exact(1.0, [3]).to_list() == pytest.approx([1, 0.292402, 1], abs=1e-6)
+    assert exact(0.0, [3]).to_list() == pytest.approx([0, 0, 0.707598], abs=1e-6)
+    assert exact(0.5, [4]).to_list() == pytest.approx([0.5, 0.067586, 0.932414], abs=1e-6)
+    # Even classes know as much as their songs together; of a class with one witness hardly anything is known.
+    assert exact(1.0, [5, 5]).low == pytest.approx(exact(1.0, [10]).low)
+    assert exact(1.0, [1, 1000]).low == pytest.approx(0.5 + 0.025 / 2, abs=0.003)
+    # No rates of two classes at which "all right" would be likelier than 2.5 % have a lower mean.
+    p = np.linspace(0.025**0.5, 1, 4001)
+    q = (0.025 / p**2) ** (1 / 7)
+    assert exact(1.0, [2, 7]).low == pytest.approx(((p + q) / 2).min(), abs=1e-4)
+
+    code = np.repeat([0, 1], 20)
+    said = {"model": code, "wrong": 1 - code, "constant": np.zeros(40, dtype=int)}
+    groups = np.repeat(np.arange(4), 10)
+    _, found = accuracies(said, ["constant"], code, groups, 0, 200)
+    for word in ("accuracy", "balanced accuracy"):
+        assert found[word]["model"].to_list() == pytest.approx(exact(1.0, [4]).to_list())
+        assert found[word]["wrong"].to_list() == pytest.approx(exact(0.0, [4]).to_list())
+    # What a constant gets of two classes is known without songs; what the model gains on it, is not.
+    assert found["balanced accuracy"]["constant"].to_list() == [0.5, 0.5, 0.5]
+    gain = found["balanced accuracy"]["gain"]
+    assert gain.to_list() == pytest.approx([0.5, exact(1.0, [4]).low - 0.5, 0.5])
+    # One group says nothing still.
+    _, found = accuracies(said, ["constant"], code, np.zeros(40), 0, 200)
+    assert found["accuracy"]["model"].to_list() == [1.0, None, None]
+
+
+def test_a_card_says_where_groups_are_too_few(tmp_path, write_data):
+    vectors, table, _ = planted(artists=30)
+    data = read_data(write_data(tmp_path / "d", vectors, table))
+    card = train(data, tmp_path / "c", recipe="ridge")
+    few = card["splits"]["grouped"]["test_groups"]
+    assert 2 < few < 10 and f"Groups in the test part: {few}, too few for intervals to be trusted." in card["verdict"]
+    card = train(data, tmp_path / "c", recipe="ridge", folds=3)
+    assert card["splits"]["grouped"]["test_groups"] == 30 and "too few" not in card["verdict"]

@@ -151,3 +151,45 @@ def test_a_classifier_is_judged_by_the_part_it_was_not_trained_on(tmp_path, writ
     table.drop(columns="part").to_csv(folder / "table.csv", index=False)
     assert judge_folder(head, read_data(folder))["trained_on"]["train"] > 45
     assert "was trained on" in run(*words)
+
+
+@pytest.fixture
+def captioned(tmp_path, write_data):
+    """A classifier of two classes, and songs of 12 captions in the test part that it gets right or wrong together."""
+    rng = np.random.default_rng(0)
+    caption = np.repeat(np.arange(60), 10)
+    code = caption % 2
+    right = np.where(rng.random(60) < 0.7, 1, -1)[caption]
+    vectors = np.column_stack([right * (2 * code - 1), 0.1 * rng.standard_normal((600, 3))]).astype(np.float32)
+    vectors[:, 1] += np.arange(600) * 1e-3
+    table = pd.DataFrame({
+        "id": range(600), "label": np.array(["pop", "rock"])[code], "caption": [f"c{one}" for one in caption],
+        "artist": caption // 4, "part": np.where(caption < 48, "train", "test"),
+    })  # fmt: skip
+    folder = write_data(tmp_path / "captioned", vectors, table, split_by="caption")
+    card = train_classifier(read_data(folder), "label", tmp_path / "genres", recipe="ridge")
+    return folder, card["splits"]["given"]
+
+
+def test_songs_of_one_caption_are_one_witness_to_a_classifier(captioned, tmp_path):
+    folder, given = captioned
+    head = open_classifier(tmp_path / "genres")
+    found = judge_folder(head, read_data(folder))
+    assert (found["interval_over"], found["groups"], found["songs"]) == ("caption", 12, 120)
+    for word in ("accuracy", "balanced accuracy"):
+        assert found[word] == given[word]["model"]
+    words = ("evaluate", "--data", folder, "--classifier", tmp_path / "genres")
+    assert "over 12 values of `caption`" in run(*words) and "too few" not in run(*words)
+    by_artist = json.loads(run(*words, "--group", "artist", "--json"))
+    assert by_artist["interval_over"] == "artist" and by_artist["groups"] == 3
+    assert "over 3 values of `artist`" in run(*words, "--group", "artist")
+    assert "too few groups for intervals to be trusted" in run(*words, "--group", "artist")
+    with pytest.raises(UsageError, match=r"no column 'artst'.*'artist'"):
+        run(*words, "--group", "artst")
+    # Without either, each song is a witness, but a copy is none.
+    data = read_data(folder)
+    table = data.table.assign(sha256=[f"{row // 2:064x}" for row in range(600)])
+    alone = judge_folder(head, type(data)(data.vectors, table, {**data.info, "split_by": None}, folder))
+    assert alone["interval_over"] is None and (alone["songs"], alone["groups"]) == (120, 60)
+    wide, narrow = (one["accuracy"][2] - one["accuracy"][1] for one in (found, alone))
+    assert wide > 1.5 * narrow
