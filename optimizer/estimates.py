@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optimizer.errors import SpaceError
+from optimizer.prior import Prior, read_prior
 from optimizer.runs import RunDirectory
 from optimizer.search_space import SearchSpace
 from optimizer.search_space.frozen import from_json
@@ -68,27 +69,31 @@ def _plan(song: Song, own: bool) -> int | str | None:
     return number if own else f"{song.study}/{number}"
 
 
-def posterior_of(songs: Sequence[Song], space: SearchSpace, prior: Sequence[Observation] = ()) -> Posterior:
-    """Return what the songs say about the search space."""
+def posterior_of(songs: Sequence[Song], space: SearchSpace, prior: Prior | None = None) -> Posterior:
+    """Return what the songs of a run, and those its search began with, say about the search space."""
     from optimizer.samplers import Posterior
+
+    prior = prior or Prior()
 
     return Posterior.from_trials(
         observations_of(songs, space),
         space.parameters(),
         space.subspaces() if space.several else None,
-        prior=prior,
+        prior=prior.observations,
+        model=prior.model(),
     )
 
 
-def with_estimates(record: Record, prior: Sequence[Observation] = ()) -> Record:
+def with_estimates(record: Record) -> Record:
     """Fill in each song's expected score and shrunken estimate; left out where the run has no stored space."""
     if not record.songs:
         return record
+    run = RunDirectory(record.folder)
     try:
-        space = read_space(RunDirectory(record.folder))
+        space = read_space(run)
     except SpaceError:
         return record
-    posterior = posterior_of(record.songs, space, prior)
+    posterior = posterior_of(record.songs, space, read_prior(run))
     songs = tuple(
         replace(song, expected=posterior.expected(one.params), shrunken=posterior.shrunken(one))
         for song, one in zip(record.songs, observations_of(record.songs, space), strict=True)

@@ -18,6 +18,8 @@ from optimizer import __version__, warmstart
 from optimizer.errors import AttemptFailed, MissingPrerequisite, UsageError, did_you_mean
 from optimizer.estimates import SPACE_FILE, read_space
 from optimizer.loop import Budget, Event, Loop
+from optimizer.prior import PRIOR_FILE, Prior, digest, read_prior, seed_beside
+from optimizer.prior import to_json as prior_to_json
 from optimizer.recipe import DURATION_RANGE, SEED_RANGE, Recipe
 from optimizer.rendering.base import Clip, EngineSpec
 from optimizer.rendering.registry import RenderOptions, resolve
@@ -32,7 +34,6 @@ from optimizer.search_space.frozen import to_json
 from optimizer.song import Song
 from optimizer.study import Pending, RunStudy, read_record
 
-PRIOR_FILE = "prior.json"
 DEFAULT_TRIALS = 30
 SAMPLERS = ("topk", "tpe", "gp", "random", "nsga2")
 GOALS = ("best", "average")
@@ -131,7 +132,7 @@ class Session:
     options: Options
     resumed: bool
     notes: list[str] = field(default_factory=list)
-    prior: warmstart.Prior = field(default_factory=warmstart.Prior)
+    prior: Prior = field(default_factory=Prior)
 
     @property
     def ahead(self) -> int:
@@ -152,7 +153,7 @@ class Session:
         again, to be counted twice.
         """
         seed = self.options.seed or 0
-        return warmstart.seed_beside(self.prior, seed) if self.prior.observations else seed
+        return seed_beside(self.prior, seed) if self.prior.observations else seed
 
     @property
     def explore(self) -> int | None:
@@ -421,7 +422,7 @@ def begin(session: Session) -> None:
     }
     write_atomic(run.folder / SPACE_FILE, to_json(session.space).encode())
     if session.prior:
-        write_atomic(run.folder / PRIOR_FILE, warmstart.to_json(session.prior).encode())
+        write_atomic(run.folder / PRIOR_FILE, prior_to_json(session.prior).encode())
     # The identity last: with it the run exists, so the rest must be there by then.
     run.write_identity(frozen)
 
@@ -441,7 +442,7 @@ def identity(session: Session) -> dict[str, Any]:
     if options.explore is not None:
         search["explore"] = options.explore
     if session.prior:
-        search["prior"] = warmstart.digest(session.prior)
+        search["prior"] = digest(session.prior)
     return {
         "space": {"name": session.space.name, "digest": session.space.digest},
         "renderer": {
@@ -503,13 +504,20 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
     return asked
 
 
-def _prior_of(options: Options, session: Session) -> warmstart.Prior:
+def _prior_of(options: Options, session: Session) -> Prior:
     """Read earlier songs: those asked for, else those the run was started with."""
-    kept = session.run.folder / PRIOR_FILE
-    if options.prior:
-        records = [read_record(find_run(options.runs_dir, name), estimates=False) for name in options.prior]
-        return warmstart.gather(records, session.space, session.scorer)
-    return warmstart.from_json(kept.read_text(encoding="utf-8")) if kept.is_file() else warmstart.Prior()
+    if not options.prior:
+        return read_prior(session.run)
+    sampler = session.options.sampler
+    if sampler != "topk":
+        raise UsageError(
+            f"--prior {options.prior[0]} and --sampler {sampler} cannot be given together: "
+            "only topk begins with earlier songs.",
+            next_step="Leave one of them out.",
+        )
+    records = [read_record(find_run(options.runs_dir, name), estimates=False) for name in options.prior]
+    duration = session.options.duration or 30.0
+    return warmstart.gather(records, session.space, session.scorer, duration, session.notes)
 
 
 def _engine_of(options: Options, notes: list[str]) -> EngineSpec:

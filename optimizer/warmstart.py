@@ -1,92 +1,105 @@
-"""Begin a search with the songs of earlier studies: which ones may be used, and how they are kept with the run."""
+"""Begin a search with the songs of earlier studies: which of them may be used, and for what."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import UsageError
 from optimizer.estimates import observations_of, read_space
+from optimizer.prior import Prior
 from optimizer.runs import RunDirectory
 from optimizer.scoring.base import ScorerSpec
-from optimizer.search_space import SearchSpace, frozen
-from optimizer.song import Record
+from optimizer.search_space import SearchSpace
+from optimizer.song import Record, Song
 
 if TYPE_CHECKING:
     # As in `estimates`: it takes half a second to import.
-    from optimizer.samplers import Grid, Model, Observation
+    from optimizer.samplers import Observation
 
 DECLARED = "declared"
 """Key of an imported study's scorer table: the scorer its songs are said to have been judged by."""
-
-SWEPT = 20
-"""Earlier songs of a genre with which a search needs no sweep of its own: four times the sweep of one genre."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What a search begins with.
-
-    Attributes
-    ----------
-    observations : tuple of Observation
-        Earlier songs of this search's genres.
-    others : tuple of (SearchSpace, tuple of Observation)
-        Earlier songs of other genres. Which style or key was good there does harm here (docs/search.md), so only
-        the sizes of effects and the noise are learned from them.
-    """
-
-    observations: tuple[Observation, ...] = ()
-    others: tuple[tuple[SearchSpace, tuple[Observation, ...]], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.observations or self.others)
-
-    def covers(self, space: SearchSpace) -> bool:
-        """Whether each genre of `space` has `SWEPT` songs or more: a sweep would teach little beside them."""
-        if not self.observations:
-            return False
-        grid = _grid(space)
-        songs = [0] * len(grid.blocks)
-        for one in self.observations:
-            place = grid.find({"genre": one.genre, **one.params})
-            if place is not None:
-                songs[place[0]] += 1
-        return min(songs) >= SWEPT
-
-    def model(self) -> Model | None:
-        """Return the model's settings as the other genres suggest them; None where there are none."""
-        if not self.others:
-            return None
-        from optimizer.samplers import learn
-
-        return learn([(_grid(space), songs) for space, songs in self.others])
+SAME_LENGTH = 0.01
+"""Share by which durations may differ: tables of imported songs give the length that a file turned out to have."""
 
 
-def gather(records: Sequence[Record], space: SearchSpace, scorer: ScorerSpec) -> Prior:
+def gather(
+    records: Sequence[Record], space: SearchSpace, scorer: ScorerSpec, duration: float, notes: list[str]
+) -> Prior:
     """Sort the songs of earlier studies by what they can lend to a search of `space`.
+
+    A song counts once, however many of the studies have it.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    space : SearchSpace
+    scorer : ScorerSpec
+    duration : float
+        Seconds of the songs to come.
+    notes : list of str
+        Gets what the user should know of it.
 
     Raises
     ------
     UsageError
-        If a study was judged by another scorer, naming the difference, or has no songs.
+        If a study was judged by another scorer or has songs of another duration, naming the difference, or has none.
     """
     same: list[Observation] = []
     others: list[tuple[SearchSpace, tuple[Observation, ...]]] = []
     genres = {genre.id for genre in space.genres}
+    heard: set[str] = set()
     for record in records:
         check_objective(record, scorer)
         if not record.songs:
             raise UsageError(f"study {record.name!r} has no songs yet.", next_step="Leave --prior out.")
-        same += observations_of([song for song in record.songs if song.recipe.genre in genres], space, own=False)
-        foreign = [song for song in record.songs if song.recipe.genre not in genres]
+        _check_duration(record, duration)
+        songs = _unheard(record.songs, heard)
+        if len(songs) < len(record.songs):
+            known = f"{len(record.songs) - len(songs)} of {len(record.songs)} songs"
+            notes.append(f"{known} of study {record.name!r} were given by another --prior already; they count once.")
+        same += observations_of([song for song in songs if song.recipe.genre in genres], space, own=False)
+        foreign = [song for song in songs if song.recipe.genre not in genres]
         if foreign:
             theirs = read_space(RunDirectory(record.folder))
             others.append((theirs, tuple(observations_of(foreign, theirs, own=False))))
+            notes.append(_lent(record.name, foreign))
     return Prior(tuple(same), tuple(others))
+
+
+def _unheard(songs: Iterable[Song], heard: set[str]) -> list[Song]:
+    """Return the songs whose audio and recipe were not met before, and remember them."""
+    found = []
+    for song in songs:
+        # An exported and imported song has other bytes, since tags are written into them, and the same recipe.
+        marks = {song.sha256, song.recipe.digest} - {""}
+        if not marks & heard:
+            found.append(song)
+        heard |= marks
+    return found
+
+
+def _lent(name: str, songs: Sequence[Song]) -> str:
+    from optimizer.samplers.learn import LEAST
+
+    genres = ", ".join(sorted({song.recipe.genre for song in songs}))
+    what = f"{len(songs)} songs of study {name!r} are of another genre ({genres})"
+    if len(songs) < LEAST:
+        return f"{what}: nothing is learned from fewer than {LEAST}."
+    return f"{what}: only the sizes of effects and the noise are learned from them."
+
+
+def _check_duration(record: Record, duration: float) -> None:
+    theirs = {song.recipe.duration for song in record.songs}
+    if any(not math.isclose(one, duration, rel_tol=SAME_LENGTH) for one in theirs):
+        spelt = f"{min(theirs):g}" if len(theirs) == 1 else f"{min(theirs):g} to {max(theirs):g}"
+        raise UsageError(
+            f"the songs of study {record.name!r} are {spelt} s long, this run's {duration:g} s: "
+            "their scores cannot be compared.",
+            next_step=f"Search with --duration {min(theirs):g}, or leave --prior out.",
+        )
 
 
 def check_objective(record: Record, scorer: ScorerSpec) -> None:
@@ -118,63 +131,6 @@ def check_objective(record: Record, scorer: ScorerSpec) -> None:
             + "\n".join(differences),
             next_step="Search with the same --scorer, or leave --prior out.",
         )
-
-
-def to_json(prior: Prior) -> str:
-    """Write what a search begins with, to be kept with the run: its proposals depend on it for good."""
-    document = {
-        "observations": [asdict(one) for one in prior.observations],
-        "others": [
-            {"space": frozen.to_json(space), "observations": [asdict(one) for one in songs]}
-            for space, songs in prior.others
-        ],
-    }
-    return json.dumps(document, ensure_ascii=False, default=dict)
-
-
-def from_json(text: str) -> Prior:
-    """Read what `to_json` wrote.
-
-    Raises
-    ------
-    UsageError
-        If it is damaged.
-    """
-    from optimizer.samplers import Observation
-
-    try:
-        document = json.loads(text)
-        return Prior(
-            tuple(Observation(**values) for values in document["observations"]),
-            tuple(
-                (frozen.from_json(other["space"]), tuple(Observation(**values) for values in other["observations"]))
-                for other in document["others"]
-            ),
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"the earlier songs stored with the run are damaged: {error}") from error
-
-
-def digest(prior: Prior) -> str:
-    """Return the SHA-256 of what a search begins with."""
-    return hashlib.sha256(to_json(prior).encode()).hexdigest()
-
-
-def seed_beside(prior: Prior, seed: int) -> int:
-    """Return a study seed that is a function of the seed asked for and of the earlier songs.
-
-    A take depends on study seed and trial number alone, so no song drawn with it is one of them; and two searches
-    that begin with different songs share no takes either.
-    """
-    from optimizer.samplers import derive_seed
-
-    return derive_seed(seed, "prior", digest(prior))
-
-
-def _grid(space: SearchSpace) -> Grid:
-    from optimizer.samplers import Grid
-
-    return Grid(space.parameters(), space.subspaces() if space.several else None)
 
 
 def _without_nothing(value: Any) -> Any:

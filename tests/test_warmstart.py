@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import shutil
+
 import pytest
 
+from optimizer.errors import UsageError
 from optimizer.intake import make_study
 from optimizer.runs import RunDirectory
 from optimizer.samplers import derive_seed
@@ -100,3 +105,61 @@ def test_twenty_earlier_songs_of_each_genre_are_sweep_enough(tmp_path, study_of)
         study = session.open_study(30)
         assert (study.explore, study.ask().phase) == (0, "refine")
         study.close()
+
+
+def test_a_study_given_twice_counts_once(tmp_path, study_of):
+    name = study_of()
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    once = session_of(tmp_path, prior=(name,))
+    spellings = (name, f"{tmp_path}/./{name}", str(tmp_path / "link"), "link")
+    session = session_of(tmp_path, prior=spellings)
+    assert session.prior == once.prior
+    assert len(session.prior.observations) == 12
+    assert sum("12 of 12 songs of study 'bhangra'" in note for note in session.notes) == 3
+    assert not any("count once" in note for note in once.notes)
+
+
+def test_a_song_of_two_studies_counts_once(tmp_path, study_of, songs_of):
+    study_of("first"), study_of("second", count=15)
+    shutil.copytree(tmp_path / "first", tmp_path / "copied")
+    session = session_of(tmp_path, prior=("first", "copied", "second"))
+    assert len(session.prior.observations) == 15
+    assert any("12 of 12 songs of study 'first'" in note for note in session.notes)
+    assert any("12 of 15 songs of study 'second'" in note for note in session.notes)
+    songs = [
+        dataclasses.replace(song, sha256=f"{number % 4}" * 64) for number, song in enumerate(songs_of("bhangra", 6))
+    ]
+    make_study(RunDirectory(tmp_path / "same-audio"), songs, scored_by=SCORER, source="made up")
+    assert len(session_of(tmp_path, prior=("same-audio",)).prior.observations) == 4
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_another_sampler_cannot_begin_with_earlier_songs(tmp_path, study_of, sampler):
+    with pytest.raises(UsageError, match=f"--prior bhangra and --sampler {sampler}"):
+        session_of(tmp_path, prior=(study_of(),), sampler=sampler)
+    assert not (tmp_path / "new").exists()
+
+
+def test_songs_of_another_length_are_refused(tmp_path, study_of):
+    name = study_of(duration=30.0)
+    with pytest.raises(UsageError, match=r"'bhangra' are 30 s long, this run's 1\.5 s") as caught:
+        session_of(tmp_path, prior=(name,))
+    assert "--duration 30" in caught.value.next_step
+    # A table may say how long the file turned out.
+    assert session_of(tmp_path, prior=(study_of("measured", duration=29.98),), duration=30.0).prior
+
+
+def test_what_another_genre_lends_is_said(tmp_path, study_of):
+    enough, few = study_of("enough", "edm", 10), study_of("few", "rock", 9)
+    session = session_of(tmp_path, prior=(enough, few))
+    assert any("10 songs of study 'enough'" in note and "(edm): only the sizes" in note for note in session.notes)
+    assert any("9 songs of study 'few'" in note and "nothing is learned" in note for note in session.notes)
+    assert not any("another genre" in note for note in session_of(tmp_path, "edm", "edm", prior=(enough,)).notes)
+
+
+def test_what_a_search_began_with_is_kept_as_it_was(tmp_path, study_of):
+    session = started(session_of(tmp_path, prior=(study_of(),)))
+    shutil.rmtree(tmp_path / "bhangra")
+    assert session_of(tmp_path).prior == session.prior
+    kept = json.loads((session.run.folder / "prior.json").read_text())
+    assert len(kept["observations"]) == 12

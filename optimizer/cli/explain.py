@@ -28,6 +28,7 @@ def explain(
     """Explain a study: effects with 90 % intervals, the share of luck, and what more songs are expected to gain."""
     from optimizer.errors import UsageError
     from optimizer.estimates import posterior_of, read_space
+    from optimizer.prior import read_prior
 
     run = run_of(study, runs_dir)
     record = record_of(study, runs_dir)
@@ -36,12 +37,14 @@ def explain(
             f"study {record.name!r} has {len(record.songs)} songs; there is nothing to explain before 2.",
             next_step=f"optimize --study {run.folder.name} --more 10",
         )
-    posterior = posterior_of(record.songs, read_space(run))
+    prior = read_prior(run)
+    posterior = posterior_of(record.songs, read_space(run), prior)
     favourite, effects = posterior.favourite(), posterior.effects()
     gain = posterior.expected_gain(more, top)
     document: dict[str, Any] = {
         "study": record.name,
         "songs": len(record.songs),
+        "prior_songs": len(prior.observations),
         "effects": [
             {
                 "genre": effect.genre,
@@ -80,6 +83,8 @@ def explain(
     head = [*(["genre"] if several else []), "parameter", "value", "songs", "effect", "90 % interval"]
     print_table(head, rows, right=tuple(index + several for index in (2, 3)))
     share = posterior.noise_share()
+    if prior.observations:
+        print(f"\n{len(prior.observations)} of the songs are those the search began with (--prior).")
     print(f"\nLuck of the draw: {share.mean:.0%} of the variance between songs ({share.low:.0%} to {share.high:.0%}).")
     words = ", ".join(f"{name} {value}" for name, value in favourite.params.items())
     print(

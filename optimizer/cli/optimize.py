@@ -194,10 +194,7 @@ def gain_is_small(session: Session, points: float | None) -> Callable[[], bool] 
         if next(asked) % LOOK:
             return False
         songs = read_record(session.run, storage=session.options.storage, estimates=False).songs
-        return (
-            len(songs) >= LEAST
-            and posterior_of(songs, session.space, session.prior.observations).expected_gain(30) < points
-        )
+        return len(songs) >= LEAST and posterior_of(songs, session.space, session.prior).expected_gain(30) < points
 
     return small
 
