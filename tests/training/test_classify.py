@@ -305,7 +305,7 @@ def test_where_every_song_is_right_the_interval_is_exact_and_no_point():
 
     code = np.repeat([0, 1], 20)
     said = {"model": code, "wrong": 1 - code, "constant": np.zeros(40, dtype=int)}
-    groups = np.repeat(np.arange(4), 10)
+    groups = np.tile(np.arange(4), 10)
     _, found = accuracies(said, ["constant"], code, groups, 0, 200)
     for word in ("accuracy", "balanced accuracy"):
         assert found[word]["model"].to_list() == pytest.approx(exact(1.0, [4]).to_list())
