@@ -46,6 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False
 
 
+def pytest_runtest_setup() -> None:
+    """Begin each test on the threads given above: models on what an earlier one left may take thirty times as long."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have whole files handed out to test processes in the order of their length, as far as it can be told."""
     if "PYTEST_XDIST_WORKER" in os.environ:
