@@ -23,6 +23,9 @@ VECTORS, TABLE, INFO, PUBLISHED = "embeddings.npy", "table.csv", "embedding.json
 STORE = "embeddings.db"
 """What an embedding in progress has heard."""
 
+BEGUN = ".embedding"
+"""Says that an embedding is in progress where its store lies elsewhere: a run's."""
+
 UNKNOWN_ENCODER = "unknown"
 EMBEDDING_COLUMNS = ("embedding", "embeddings", "vector")
 
@@ -109,7 +112,7 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
             f"{folder} is a run, not embeddings.",
             next_step=f"First: optimize embed {folder} --out DIR; then --data DIR.",
         )
-    if (folder / STORE).is_file() and not (folder / INFO).is_file():
+    if any((folder / name).is_file() for name in (STORE, BEGUN)) and not (folder / INFO).is_file():
         raise UsageError(
             f"{folder} is an embedding in progress: it has no {INFO} yet.",
             next_step=f"Finish it with the same command as before: optimize embed CORPUS --out {folder}",

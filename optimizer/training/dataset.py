@@ -17,7 +17,7 @@ from optimizer.rendering.renderer import Renderer
 from optimizer.runs import write_atomic
 from optimizer.samplers import derive_seed
 from optimizer.training.corpus import Corpus
-from optimizer.training.embed import Space, embed
+from optimizer.training.embed import Space, embed, refuse_foreign
 from optimizer.training.folder import make_folder
 from optimizer.training.prompts import folder_of, parts
 
@@ -65,11 +65,12 @@ def build(
     NoSongs
         If a class has no clip.
     UsageError
-        If `out` cannot be made, or was begun with another engine or other recipes.
+        If `out` cannot be made, holds files of these names that are not ours, or was begun with another engine or other recipes.
     """
     import pandas as pd
 
     make_folder(out)
+    refuse_foreign(out)
     _check_engine(out / "dataset.json", engine)
     _check_clips(out, wanted)
     rows: list[dict[str, Any]] = []

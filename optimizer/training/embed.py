@@ -21,7 +21,7 @@ from optimizer.scoring.cache import EmbeddingStore
 from optimizer.scoring.ear import Embedding, MertEar, Unheard, describe_ear
 from optimizer.scoring.memory import StoredEar
 from optimizer.training.corpus import Corpus
-from optimizer.training.data import INFO, STORE, TABLE, VECTORS
+from optimizer.training.data import BEGUN, INFO, STORE, TABLE, VECTORS
 from optimizer.training.folder import make_folder
 from optimizer.training.sounds import Sound, sounds
 
@@ -118,14 +118,18 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     Raises
     ------
     UsageError
-        If the folder cannot be written or holds another space.
+        If the folder cannot be written, holds another space, or files of these names that no embedding wrote.
     NoSongs
         If not one song could be heard.
     StorageFull
         If the disk is full; what was heard is kept.
     """
     make_folder(out)
+    refuse_foreign(out)
     _refuse_other_space(out, space)
+    if corpus.store is not None:
+        # Elsewhere the store itself says that an embedding was begun here.
+        write_atomic(out / BEGUN, b"")
     total = len(corpus.table)
     names = corpus.table["id"].astype(str).tolist() if total else []
     paths = corpus.table["path"].astype(str).tolist() if total else []
@@ -168,6 +172,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     write_atomic(out / VECTORS, content.getvalue())
     write_atomic(out / TABLE, table.to_csv(index=False).encode())
     write_atomic(out / INFO, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
+    (out / BEGUN).unlink(missing_ok=True)
     return {**info, "heard": pace.heard}
 
 
@@ -232,6 +237,25 @@ def _short(path: Path) -> str:
 
 def _same(path: Path, content: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
+
+def refuse_foreign(out: Path) -> None:
+    """Refuse a folder that holds somebody's own files under the names that an embedding writes.
+
+    Whole, an embedding is known by its ``embedding.json``; begun, by its store, which is there before anything else.
+
+    Raises
+    ------
+    UsageError
+    """
+    if any((out / name).exists() for name in (INFO, STORE, BEGUN)):
+        return
+    for name in (TABLE, FAILURES, VECTORS):
+        if (out / name).exists():
+            raise UsageError(
+                f"{out} holds a {name} that no embedding wrote (there is no {INFO} with it); it would be overwritten.",
+                next_step=f"Name another folder with --out, or move {name} away.",
+            )
 
 
 def _refuse_other_space(out: Path, space: Space) -> None:

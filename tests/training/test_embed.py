@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from optimizer.cli.main import app
 from optimizer.errors import UsageError
 from optimizer.training.corpus import read_corpus
 from optimizer.training.data import read_data
@@ -152,15 +154,18 @@ def test_errors_name_what_is_wrong(tmp_path):
         read_corpus(tmp_path / "t.csv")
 
 
-def test_a_study_is_not_heard_twice(tmp_path):
-    from typer.testing import CliRunner
-
-    from optimizer.cli.main import app
-
+@pytest.fixture(scope="module")
+def run_of_two(tmp_path_factory):
+    """A study of two songs, which nobody changes."""
+    folder = tmp_path_factory.mktemp("runs")
     words = "--genre rock --trials 2 --duration 1 --renderer synth --scorer acoustic --progress none --runs-dir"
-    done = CliRunner().invoke(app, [*words.split(), str(tmp_path)])
+    done = CliRunner().invoke(app, [*words.split(), str(folder)])
     assert done.exit_code == 0, done.output
-    corpus = read_corpus(tmp_path / "rock")
+    return folder / "rock"
+
+
+def test_a_study_is_not_heard_twice(run_of_two, tmp_path):
+    corpus = read_corpus(run_of_two)
     info = embed(corpus, tmp_path / "out", open_space("acoustic", {}))
     assert info["heard"] == 0 and info["count"] == 2 and info["kind"] == "study"
     assert set(read_data(tmp_path / "out").column("genre")) == {"rock"}
@@ -176,3 +181,54 @@ def test_broken_files_of_equal_bytes_are_told_by_their_own_names(tmp_path, mert_
         told = failures(tmp_path / str(number))
         assert [Path(row["path"]).name for row in told] == ["a.wav", "b.wav", "z.wav"]
         assert not any(name in row["reason"] for row in told for name in ("a.wav", "b.wav", "z.wav"))
+
+
+OWN = {"table.csv": "path,label,notes\n000.wav,a,mine\n", "failures.csv": "mine", "embeddings.npy": "mine"}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("verb", ["embed", "dataset"])
+def test_ones_own_files_are_not_overwritten(tmp_path, write_audio, verb, name):
+    folder = tmp_path / "corp"
+    write_audio(folder / "000.wav", seconds=1.0)
+    (folder / name).write_text(OWN[name])
+    source = folder / name if name == "table.csv" else folder
+    words = {"embed": ["embed", str(source)], "dataset": ["dataset", "build", "--classes", "pop,rock"]}[verb]
+    done = CliRunner().invoke(app, [*words, "--encoder", "acoustic", "--out", str(folder)])
+    with pytest.raises(UsageError, match=rf"holds a {name} that no embedding wrote.*\n.*another folder with --out"):
+        raise done.exception
+    # Nothing was heard, and nothing lies there that would pass for an embedding in progress.
+    assert {file.name for file in folder.iterdir()} == {"000.wav", name}
+    assert (folder / name).read_text() == OWN[name]
+    if verb == "embed":
+        assert embed(read_corpus(source), tmp_path / "out", open_space("acoustic", {}))["count"] == 1
+
+
+@pytest.mark.parametrize("fatal", ["failures.csv", "embeddings.npy", "table.csv", "embedding.json", None])
+def test_a_studys_embedding_goes_on_from_wherever_it_was_killed(run_of_two, tmp_path, monkeypatch, fatal):
+    from optimizer.training import embed as embedding
+
+    out, corpus = tmp_path / "out", read_corpus(run_of_two)
+    written, unlinked = embedding.write_atomic, Path.unlink
+
+    def killed(path, content):
+        # After the file, not before: what is there then, and only then, is what it must be known by.
+        written(path, content)
+        if path.name == fatal:
+            raise RuntimeError("killed")
+
+    def kept(path, **options):
+        if path.name == ".embedding":
+            raise RuntimeError("killed")
+        unlinked(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "write_atomic", killed)
+        patch.setattr(Path, "unlink", kept)
+        with pytest.raises(RuntimeError, match="killed"):
+            embed(corpus, out, open_space("acoustic", {}))
+    if fatal not in ("embedding.json", None):
+        with pytest.raises(UsageError, match="is an embedding in progress"):
+            read_data(out)
+    assert embed(corpus, out, open_space("acoustic", {}))["count"] == 2
+    assert {file.name for file in out.iterdir()} == {"embeddings.npy", "table.csv", "failures.csv", "embedding.json"}
