@@ -23,7 +23,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
-from landscape import KINDS, Landscape, changed, read_songs  # noqa: E402
+from landscape import GENRES, KINDS, Landscape, changed, read_songs  # noqa: E402
 from optuna.distributions import BaseDistribution, CategoricalDistribution  # noqa: E402
 from policies import FLIGHTS, KNOWS_LENGTH, TEMPI, Field, policies, timed  # noqa: E402
 
@@ -141,6 +141,12 @@ def compare(
                 lead = np.array([row["ours"][column][0] - row[rival][column][0] for row in rows])
                 cells.append(f"{lead.mean():+10.3f} ± {1.96 * lead.std(ddof=1) / len(lead) ** 0.5:.3f}      ")
             print(f"ours - {rival}\n           {''.join(cells)}")
+    if "ours" in numbers and len({task.genre for task in tasks}) > 1:
+        lead = np.array([row["ours"][-1][0] - row["random"][-1][0] for row in rows])
+        for genre, name in enumerate(GENRES):
+            own = lead[[task.genre == genre for task in tasks]]
+            if len(own) > 1:
+                print(f"  {name:<10}{own.mean():+.3f} ± {1.96 * own.std(ddof=1) / len(own) ** 0.5:.3f}")
     sys.stdout.flush()
     return numbers
 
