@@ -9,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from optimizer.samplers.observation import History, Observation
+from optimizer.samplers.proposals import settled_params
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -48,8 +49,8 @@ def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
             continue
         readable = lag is None or other.number < trial.number - lag
         if not readable or not other.state.is_finished():
-            if other.params:
-                pending.append(other.params)
+            if params := settled_params(other):
+                pending.append(params)
             if isinstance(plan := other.user_attrs.get(PLAN_OF), int):
                 replaying.add(plan)
         elif other.state == TrialState.COMPLETE and other.value is not None and math.isfinite(other.value):

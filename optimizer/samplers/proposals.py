@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
@@ -26,6 +27,26 @@ PHASE = "phase"
 _latest: WeakKeyDictionary[Any, tuple[Any, dict[str, Any]]] = WeakKeyDictionary()
 """By storage, the trial whose proposal was looked up last, and its parameters: they are asked for one by one, and each
 look into a database costs more than the proposal itself. A stored proposal never changes."""
+
+_locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
+_making_locks = threading.Lock()
+
+
+def proposing(study: Study) -> threading.RLock:
+    """Return the lock under which a study's proposals are made, from reading the history to storing what follows.
+
+    Two threads that read the same history would propose the same. The lock goes by the study's name: each thread may
+    have loaded the study for itself, and a sampler must stay one that can be copied and pickled.
+    """
+    name = study.study_name
+    with _making_locks:
+        return _locks.setdefault(name, threading.RLock())
+
+
+def settled_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the parameters that a trial has, or is about to get: they are handed out one by one."""
+    proposal = trial.system_attrs.get(PROPOSAL)
+    return {**(proposal["params"] if isinstance(proposal, dict) else {}), **trial.params}
 
 
 def stored_proposal(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:

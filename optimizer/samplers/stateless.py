@@ -20,6 +20,7 @@ from optimizer.samplers.proposals import (
     draw_seed,
     fits,
     fixed_params,
+    proposing,
     store_proposal,
     stored_proposal,
 )
@@ -114,6 +115,10 @@ class StatelessSampler(BaseSampler):
         stored = stored_proposal(study, trial)
         if stored is not None:
             return stored
+        with proposing(study):
+            return self._propose(study, trial)
+
+    def _propose(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
         fixed = fixed_params(study, trial)
         history = read_history(study, trial, self.sweep_lag)
         if history.begun < self.explore:
