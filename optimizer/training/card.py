@@ -135,7 +135,8 @@ def dropped(card: Mapping[str, Any]) -> str:
     if card.get("without_genre"):
         lines.append(f"{card['without_genre']} songs without a `{card['genre']}` are in none.")
     if card.get("copies"):
-        lines.append(f"{card['copies']} songs are copies of others, byte for byte, and lie on the same side as those.")
+        line = f"{card['copies']} songs are copies of others, byte for byte, in audio or embedding, and lie on the same"
+        lines.append(line + (" side as those but in the random split." if card["group"] else " side as those."))
     return "".join(f" {line}" for line in lines)
 
 

@@ -22,8 +22,8 @@ from optimizer.training.network import Checkpoints
 from optimizer.training.parallel import side_by_side
 from optimizer.training.seen import write_split
 from optimizer.training.softmax import Softmax, fit
-from optimizer.training.split import Split
-from optimizer.training.witnesses import missing, named, witnesses
+from optimizer.training.split import Split, spread
+from optimizer.training.witnesses import demand, distinct, missing, witnesses
 
 
 def train_classifier(
@@ -89,15 +89,17 @@ def train_classifier(
             next_step="For numbers: --task regression.",
         )
     found = witnesses(data, group)
+    demand(found, group, folds)
     groups = np.arange(len(code)) if group is None else found.names
     # What shares a group, or the words it was generated from, is no two witnesses.
     by = group or (str(data.info["split_by"]) if data.info.get("split_by") in data.table.columns else None)
-    units = groups if by is None or by == group else named(data, by)
-    splits = {
-        "random": divide(
-            folds, len(code), lambda: stratified_split(code, seed), lambda: folds_within(code, folds, seed)
-        )
-    }
+    units = found.names if by == group else witnesses(data, by).names
+    # Beside a grouped split the random one shows what copies leak, too; alone it judges, and keeps them together.
+    first, song = distinct(found.names if group is None else np.arange(len(code)))
+    by_chance = divide(
+        folds, len(first), lambda: stratified_split(code[first], seed), lambda: folds_within(code[first], folds, seed)
+    )
+    splits = {"random": [spread(one, song) for one in by_chance]}
     if (given := given_split(data, code, seed)) is not None:
         splits["given"] = [given]
     if group is not None:
@@ -169,7 +171,7 @@ def train_classifier(
         "songs": len(code),
         "unlabelled": whole - len(code),
         "ungrouped": int(found.alone.sum()),
-        "copies": int(found.copies.sum()) if group else None,
+        "copies": int(found.copies.sum()),
         "classes": classes,
         "encoder": {word: data.info.get(word) for word in ("encoder", "window", "layers", "licence")},
         "splits": document,

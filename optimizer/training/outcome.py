@@ -57,6 +57,7 @@ def judge(
     strata: np.ndarray | None,
     seed: int,
     rounds: int,
+    known: bool = True,
 ) -> Outcome:
     """Hold what was trained under one kind of split against everything it has to beat, on the test parts.
 
@@ -73,8 +74,13 @@ def judge(
         What intervals draw; genres, where they are known.
     seed, rounds : int
         Of the bootstrap.
+    known : bool
+        Whether groups are a column's, whose mean is known of others of its songs, or but a song and its copies.
     """
-    parts = [_said(data, y, split, *pair, groups, strata) for split, pair in zip(splits, models, strict=True)]
+    parts = [
+        _said(data, y, split, *pair, groups if known else np.arange(len(y)), strata)
+        for split, pair in zip(splits, models, strict=True)
+    ]
     said = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     deaf = [*(name for name in said if name not in ("model", "ridge", "constant")), "constant"]
     rows = np.concatenate([split.test for split in splits])

@@ -22,7 +22,7 @@ from optimizer.training.pairs import Pairs
 from optimizer.training.parallel import side_by_side
 from optimizer.training.seen import write_split
 from optimizer.training.split import Split, grouped_split, random_split, split_by
-from optimizer.training.witnesses import witnesses
+from optimizer.training.witnesses import demand, witnesses
 
 
 def train_pairwise(
@@ -71,6 +71,7 @@ def train_pairwise(
         If the pairs are too few.
     """
     found = witnesses(data, group)
+    demand(found, group, folds)
     groups = found.names
     n = len(pairs.a)
     splits = {

@@ -19,9 +19,9 @@ from optimizer.training.network import Checkpoints
 from optimizer.training.outcome import judge
 from optimizer.training.parallel import side_by_side
 from optimizer.training.seen import write_split
-from optimizer.training.split import grouped_split, random_split
+from optimizer.training.split import grouped_split, random_split, spread
 from optimizer.training.targets import labelled
-from optimizer.training.witnesses import missing, named, witnesses
+from optimizer.training.witnesses import demand, distinct, missing, named, witnesses
 
 
 def train_regression(
@@ -135,15 +135,17 @@ def _one(
     whole = len(data.vectors)
     data, y = labelled(data, target)
     found = witnesses(data, group)
-    groups = np.arange(len(y)) if group is None else found.names
+    demand(found, group, folds)
+    groups = found.names
     kinds = None if strata is None else named(data, strata)
     witnessing = len(set(groups.tolist()))
-    splits = {
-        "random": divide(
-            folds, witnessing, lambda: random_split(len(y), seed),
-            lambda: folds_by(np.arange(len(y)), folds, seed, "random"),
-        )
-    }  # fmt: skip
+    # Beside a grouped split the random one shows what copies leak, too; alone it judges, and keeps them together.
+    _, song = distinct(groups if group is None else np.arange(len(y)))
+    count = int(song.max()) + 1
+    by_chance = divide(
+        folds, witnessing, lambda: random_split(count, seed), lambda: folds_by(np.arange(count), folds, seed, "random")
+    )
+    splits = {"random": [spread(one, song) for one in by_chance]}
     if group is not None:
         splits["grouped"] = divide(
             folds, witnessing, lambda: grouped_split(groups, seed), lambda: folds_by(groups, folds, seed)
@@ -162,7 +164,7 @@ def _one(
     models = side_by_side(list(places), train, on_epoch)
     outcomes = {
         kind: judge(data, y, one, [models[title(kind, number, len(one))] for number in range(len(one))],
-                    groups, kinds, seed, rounds)
+                    groups, kinds, seed, rounds, group is not None)
         for kind, one in splits.items()
     }  # fmt: skip
     kept = outcomes["grouped" if group is not None else "random"]
@@ -179,7 +181,7 @@ def _one(
             "unlabelled": whole - len(y),
             "ungrouped": int(found.alone.sum()),
             "without_genre": 0 if strata is None else int(missing(data, strata).sum()),
-            "copies": int(found.copies.sum()) if group else None,
+            "copies": int(found.copies.sum()),
             "groups": witnessing if group else None,
             "width": data.vectors.shape[1],
             "data": data.folder.resolve().name,

@@ -107,11 +107,16 @@ def warning(name: str, counts: Mapping[str, Any] | None) -> str | None:
     return f"{said}: what it is worth on songs it has not heard is not shown here."
 
 
+def vector_marks(vectors: np.ndarray) -> list[str]:
+    """Return 16 digits of the SHA-256 of each embedding's float32 bytes, vectors [shape=(n, d)]."""
+    rows = np.ascontiguousarray(vectors, dtype="<f4")
+    return [hashlib.sha256(vector.tobytes()).hexdigest()[:16] for vector in rows]
+
+
 def _marks(data: Data) -> pandas.DataFrame:
     import pandas as pd
 
-    vectors = np.ascontiguousarray(data.vectors, dtype="<f4")
-    marks = {"vector": [hashlib.sha256(vector.tobytes()).hexdigest()[:16] for vector in vectors]}
+    marks = {"vector": vector_marks(data.vectors)}
     if "sha256" in data.table.columns:
         marks["sha256"] = ["" if value is None or value != value else str(value) for value in data.table["sha256"]]
     if data.info.get("kind") == FMA:

@@ -73,6 +73,17 @@ def split_by(part: np.ndarray, kind: str) -> Split:
     return Split(train, validation, test, kind)
 
 
+def spread(split: Split, song: np.ndarray) -> Split:
+    """Return the split of rows where `split` divides songs and `song` [shape=(n,)] is each row's: copies stay together.
+
+    Where every row is a song of its own the split is the same.
+    """
+    part = np.full(int(song.max()) + 1, -1)
+    for number, rows in enumerate(split.parts):
+        part[rows] = number
+    return split_by(part[song], split.kind)
+
+
 def deal(sizes: np.ndarray, shares: Sequence[float], order: np.ndarray) -> np.ndarray:
     """Give groups to parts, one after the other, each to the part that lacks most of its share.
 

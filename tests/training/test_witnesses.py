@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from optimizer.errors import UsageError
 from optimizer.training import card
 from optimizer.training.classify import train_classifier
 from optimizer.training.data import read_data
@@ -128,3 +129,104 @@ def test_a_leak_is_put_in_words():
     assert say(-0.2, -0.3, -0.1).endswith("0.200 below that (-0.200 [-0.300, -0.100]): easier")
     assert say(0.2, -0.1, 0.3).endswith("no more than chance may do.")
     assert say(0.2, None, None).endswith("no more than chance may do.")
+
+
+@pytest.fixture
+def twice(tmp_path, write_data):
+    """Noise of which every song is there twice, under two artists, and nothing but its embedding says so."""
+    rng = np.random.default_rng(5)
+    vectors = np.tile(rng.standard_normal((200, 24)).astype(np.float32), (2, 1))
+    # Songs of four artists are copied from four others.
+    artist = np.concatenate([np.arange(200) // 5, 40 + np.arange(200) // 5])
+    table = pd.DataFrame({"id": rng.permutation(100_000)[:400], "artist": artist, "label": np.tile(rng.random(200), 2)})
+    table["mood"] = np.where(table["label"] > 0.5, "calm", "wild")
+    return write_data(tmp_path / "twice", vectors, table)
+
+
+def sides(folder):
+    """Return in how many parts the songs of one embedding are, at most."""
+    return pd.read_csv(folder / "split.csv").groupby("vector")["part"].nunique().max()
+
+
+def test_equal_embeddings_are_copies_with_and_without_hashes(twice, tmp_path):
+    data = read_data(twice)
+    found = witnesses(data, "artist")
+    assert found.copies.sum() == 200 and len(set(found.names.tolist())) == 40
+    assert set(np.flatnonzero(found.copies)) == set(range(200, 400))
+    # An audio of one hash and two embeddings ties these to its own, and only the earliest song is no copy.
+    sha = [f"{row:064x}" for row in range(400)]
+    sha[1] = sha[200]
+    more = witnesses(type(data)(data.vectors, data.table.assign(sha256=sha), data.info, data.folder), None)
+    assert more.copies.sum() == 201 and not more.copies[0] and len(set(more.names[[0, 1, 200, 201]].tolist())) == 1
+
+
+@pytest.mark.parametrize("group", [None, "artist"])
+@pytest.mark.parametrize("folds", [1, 4])
+def test_copies_known_by_their_embedding_are_on_one_side(twice, tmp_path, group, folds):
+    data = read_data(twice)
+    settings = {"group": group, "folds": folds, "recipe": "ridge", "rounds": 40}
+    regression = train_regression(data, ["label"], tmp_path / "r", **settings)["label"]
+    classes = train_classifier(data, "mood", tmp_path / "c", **settings)
+    for name, found in (("r", regression), ("c", classes)):
+        assert sides(tmp_path / name) == 1 and found["copies"] == 200
+        assert "200 songs are copies of others, byte for byte" in (tmp_path / name / "card.md").read_text()
+        kind = "grouped" if group else "random"
+        if folds == 4:
+            assert sum(found["splits"][kind]["songs"]) == 400
+        # The random split beside a grouped one is there to show what copies and artists leak.
+        assert found["splits"]["random"]["test_groups"] <= (30 if folds == 1 else 200) or group
+    assert "group mean" not in regression["splits"]["random"]["figures"] or group
+    assert "group's own" not in classes["splits"]["random"]["accuracy"] or group
+    for gain in (regression["splits"][kind]["gain"], classes["splits"][kind]["balanced accuracy"]["gain"]):
+        assert gain[1] <= 0
+
+
+def test_songs_of_preferences_that_sound_the_same_are_on_one_side(twice, tmp_path):
+    data = read_data(twice)
+    a, b = np.random.default_rng(1).integers(0, 400, (2, 4000))
+    winner = np.where(data.vectors[a, 0] > data.vectors[b, 0], "a", "b")
+    ids = data.column("id")
+    frame = pd.DataFrame({"a_id": ids[a], "b_id": ids[b], "winner": winner})[a % 200 != b % 200]
+    frame.to_csv(tmp_path / "pairs.csv", index=False)
+    found = train_pairwise(data, read_pairs(tmp_path / "pairs.csv", data), tmp_path / "p", recipe="ridge", rounds=20)
+    assert sides(tmp_path / "p") == 1 and found["copies"] == 200
+
+
+def test_copies_leave_the_splits_of_other_songs_as_they_are():
+    from optimizer.training.class_split import stratified_split
+    from optimizer.training.split import spread
+    from optimizer.training.witnesses import distinct
+
+    first, song = distinct(np.arange(200).astype(str))
+    assert first.tolist() == song.tolist() == list(range(200))
+    code = np.arange(200) % 3
+    for split in (random_split(200, 3), stratified_split(code, 3)):
+        same = spread(split, song)
+        assert [part.tolist() for part in same.parts] == [part.tolist() for part in split.parts]
+        assert same.kind == split.kind
+    first, song = distinct(np.array(["b", "a", "b", "c", "a"]))
+    assert (first.tolist(), song.tolist()) == ([0, 1, 3], [0, 1, 0, 2, 1])
+
+
+def test_copies_that_make_all_groups_one_are_named_as_the_reason(tmp_path, write_data):
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((60, 4)).astype(np.float32)
+    # Every artist's last song is the next one's first.
+    vectors[5::5] = vectors[4:-1:5]
+    table = pd.DataFrame({"id": range(60), "artist": np.arange(60) // 5, "label": rng.random(60)})
+    table["mood"] = np.where(table["label"] > 0.5, "calm", "wild")
+    data = read_data(write_data(tmp_path / "d", vectors, table))
+    said = r"12 values of `artist` make 1 group, for copies .* join them; 3 or more are needed"
+    with pytest.raises(UsageError, match=said):
+        train_regression(data, ["label"], tmp_path / "r", group="artist", recipe="ridge")
+    with pytest.raises(UsageError, match=said):
+        train_classifier(data, "mood", tmp_path / "c", group="artist", recipe="ridge")
+    pd.DataFrame({"a_id": range(30), "b_id": range(30, 60), "winner": "a"}).to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(UsageError, match=said):
+        pairs = read_pairs(tmp_path / "pairs.csv", data)
+        train_pairwise(data, pairs, tmp_path / "p", group="artist", recipe="ridge")
+    with pytest.raises(UsageError, match=r"12 values of `artist` make 1 group.* 20 or more are needed"):
+        train_regression(data, ["label"], tmp_path / "r", group="artist", recipe="ridge", folds=4)
+    data.vectors[:] = 1
+    with pytest.raises(UsageError, match=r"60 songs make 1 group, for copies"):
+        train_regression(data, ["label"], tmp_path / "r", recipe="ridge")
