@@ -65,7 +65,8 @@ def build(
     NoSongs
         If a class has no clip.
     UsageError
-        If `out` cannot be made, holds files of these names that are not ours, or was begun with another engine or other recipes.
+        If `out` cannot be made, holds files of these names that are not ours, or was begun with another engine or
+        other recipes.
     """
     import pandas as pd
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from optimizer.errors import UsageError
 from optimizer.scoring.heads import CONFIG, WEIGHTS
+from optimizer.training.data import INFO, STORE, VECTORS
+from optimizer.training.folder import WORK
+from optimizer.training.seen import FILE
 
 EMOTION, AXES = "emotion.json", ("valence", "arousal")
 PLOTS = ("residuals-random.svg", "residuals-grouped.svg")
 _HEAD = (CONFIG, WEIGHTS, "card.json", "card.md")
+_WRITTEN = (*_HEAD[1:], FILE, *PLOTS)
 
 
 def folders(out: Path, targets: Sequence[str]) -> list[Path]:
@@ -34,7 +38,8 @@ def refuse_other(out: Path, targets: Sequence[str]) -> None:
     ------
     UsageError
         If `out` is a file, is itself a head where several are to go below it, holds heads below it where one is to
-        go into it, or holds an emotion head of which only a part would be new.
+        go into it, holds an emotion head of which only a part would be new, is a folder of embeddings, or holds files
+        under a head's names that no training wrote.
     """
     step = f"Name another folder with --out, or remove what is in {out}."
     if out.exists() and not out.is_dir():
@@ -54,6 +59,30 @@ def refuse_other(out: Path, targets: Sequence[str]) -> None:
             f"{out} holds an emotion head, of which only {', '.join(set(AXES) & set(targets))} would be new.",
             next_step=step,
         )
+    for folder in {out, *folders(out, targets)}:
+        if any((folder / name).exists() for name in (INFO, STORE, VECTORS)):
+            raise UsageError(
+                f"{folder} holds embeddings; a head and its card go into a folder of their own.",
+                next_step="Name another folder with --out.",
+            )
+    if (foreign := _foreign(out, targets)) is not None:
+        raise UsageError(
+            f"{foreign.parent} holds a {foreign.name} that no training wrote (there is no {CONFIG} with it); it would "
+            "be overwritten or removed.",
+            next_step=f"Name another folder with --out, or move {foreign.name} away.",
+        )
+
+
+def _foreign(out: Path, targets: Sequence[str]) -> Path | None:
+    """Return a file under one of the names that a training writes or removes, where none was ever begun."""
+    # Until the last head is whole, what is kept for a kill lies there.
+    if (out / WORK).is_dir():
+        return None
+    whole = {folder for folder in folders(out, targets) if (folder / CONFIG).is_file()}
+    files = [folder / name for folder in folders(out, targets) if folder not in whole for name in _WRITTEN]
+    if len(targets) > 1 and not {out / axis for axis in AXES} <= whole:
+        files.append(out / EMOTION)
+    return next((file for file in files if file.exists()), None)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,62 @@ def test_the_same_training_again_goes_into_its_folder(make, tmp_path):
     (out / "head.json").unlink()
     train(data, out, "--target", "arousal")
     assert "head.json" in files(out) and not (out / ".training").exists()
+
+
+OWN = ("card.json", "card.md", "split.csv", "head.safetensors", "residuals-grouped.svg")
+
+
+@pytest.mark.parametrize("targets", ["arousal", "valence,arousal"])
+def test_ones_own_files_are_not_overwritten_by_a_head(make, tmp_path, targets):
+    data, out = make(emotion=EMOTION, notes=[]), tmp_path / "own"
+    several = "," in targets
+    out.mkdir()
+    if several:
+        (out / "valence").mkdir()
+    for name in (*OWN, "emotion.json") if several else OWN:
+        # Cards above or below where heads are to go are taken for heads and were always refused.
+        file = (out / "valence" if several and name != "emotion.json" else out) / name
+        file.write_text("mine")
+        with pytest.raises(UsageError, match=rf"holds a {name} that no training wrote.*\n.*another folder with --out"):
+            train(data, out, "--target", targets)
+        assert file.read_text() == "mine"
+        file.unlink()
+    train(data, out, "--target", targets)
+
+
+def test_a_head_does_not_go_among_embeddings(make, tmp_path):
+    data = make()
+    before = files(data)
+    for words in (["--target", "arousal"], ["--target", "valence,arousal"]):
+        with pytest.raises(UsageError, match=r"data holds embeddings; .*\n.*another folder with --out"):
+            train(data, data, *words)
+    assert files(data) == before
+    train(data, data / "head", "--target", "arousal")
+
+
+@pytest.mark.parametrize("words", [
+    ["--target", "arousal", "--group", "artist"], ["--target", "valence,arousal"],
+    ["--task", "classification", "--target", "label"],
+])  # fmt: skip
+def test_a_training_may_go_on_from_wherever_it_is_killed(make, tmp_path, monkeypatch, words):
+    """Before each of its changes it would be let in again; the first time, and over an earlier head."""
+    data, out, changes = make(emotion=EMOTION, notes=[]), tmp_path / "out", []
+
+    def watched(act):
+        def change(path, *more, **options):
+            if path.is_relative_to(out):
+                changes.append(path.name)
+                earlier.refuse_other(out, words[words.index("--target") + 1].split(","))
+            return act(path, *more, **options)
+
+        return change
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", watched(Path.replace))
+        patch.setattr(Path, "unlink", watched(Path.unlink))
+        for _ in range(2):
+            train(data, out, *words)
+    assert len(changes) >= 12 and changes.count("head.json") >= 2
 
 
 def test_an_emotion_head_is_replaced_whole_or_not(make, tmp_path, monkeypatch):
