@@ -42,7 +42,8 @@ def build(
     Parameters
     ----------
     name : str
-        One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` or nothing.
+        One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` and may be
+        given nothing else.
     search_space, subspaces, seed, n_trials, explore, ahead, goal, per_genre, prior, replay_plans, model
         See `TopKSampler`. Samplers other than ``topk`` know of these only the spaces, seed, explore and ahead.
 
@@ -124,18 +125,26 @@ def _foreign(name: str) -> Callable[[int], BaseSampler]:
             next_step="Name it as package.module:Class, and put its folder on PYTHONPATH.",
         ) from error
 
+    seeded = _takes_seed(made)
+
     def factory(seed: int) -> BaseSampler:
         try:
-            sampler = made(seed=seed) if _takes_seed(made) else made()
+            sampler = made(seed=seed) if seeded else made()
         except Exception as error:  # So does a constructor.
             raise UsageError(
                 f"sampler {name!r} cannot be made: {_said(error)}.",
-                next_step="It may take `seed` and nothing else; wrap it in a function of your own that gives the rest.",
+                next_step="It is given `seed` alone; wrap it in a function of your own that gives the rest.",
             ) from error
         if not isinstance(sampler, BaseSampler):
             raise UsageError(
                 f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.",
                 next_step="Name a class of samplers, or a function that takes `seed` and returns one.",
+            )
+        if not seeded:
+            raise UsageError(
+                f"sampler {name!r} takes no `seed`: a run that is resumed would not propose what it would have.",
+                next_step="Wrap it in a function that takes `seed` and draws by it alone; it may ignore the seed if "
+                "nothing in the sampler is random.",
             )
         return sampler
 
@@ -149,6 +158,7 @@ def _said(error: Exception) -> str:
 
 def _takes_seed(made: Callable[..., object]) -> bool:
     try:
-        return "seed" in inspect.signature(made).parameters
+        parameters = inspect.signature(made).parameters
     except (TypeError, ValueError):
         return False
+    return "seed" in parameters or any(one.kind == one.VAR_KEYWORD for one in parameters.values())

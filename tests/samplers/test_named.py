@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from optuna.samplers import BaseSampler
 
 from optimizer.errors import UsageError
 from optimizer.samplers import build
 from optimizer.session import Options, open_session
 
 MODULE = """
+from optuna.samplers import RandomSampler
+
+
 def broken(seed):
     raise RuntimeError("no such table")
+
+
+class Unseeded(RandomSampler):
+    def __init__(self):
+        super().__init__()
+
+
+def passing(**settings):
+    return RandomSampler(**settings)
 
 
 class NoSampler:
@@ -38,6 +52,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("own_samplers:Absent", "cannot be imported"),
         ("own_samplers:NoSampler", "is a NoSampler, not an optuna.samplers.BaseSampler"),
         ("own_samplers:broken", "cannot be made: no such table"),
+        ("own_samplers:Unseeded", "takes no `seed`: a run that is resumed"),
         ("optuna.samplers:GridSampler", "cannot be made"),
     ],
 )
@@ -48,3 +63,14 @@ def test_a_sampler_that_cannot_be_used_is_refused_before_a_run_is_begun(
         open_session(Options("bhangra", sampler=name, runs_dir=tmp_path, renderer="synth", scorer="acoustic", trials=2))
     with pytest.raises(UsageError, match=said):
         build(name, search_space={"style": ("a",)}, seed=0)
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("name", ["own_samplers:passing", "optuna.samplers:NSGAIISampler"])
+def test_whatever_takes_a_seed_resumes_exactly(world: SimpleNamespace, name: str) -> None:
+    def make() -> BaseSampler:
+        return build(name, search_space=world.one, seed=9, explore=2, ahead=0)
+
+    plain = world.run(make, world.one, 10)
+    broken = world.run(make, world.one, 10, kills=0.4, disorder=1)
+    assert world.recipes(plain) == world.recipes(broken)
