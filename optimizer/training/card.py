@@ -136,7 +136,8 @@ def dropped(card: Mapping[str, Any]) -> str:
         lines.append(f"{card['without_genre']} songs without a `{card['genre']}` are in none.")
     if card.get("copies"):
         line = f"{card['copies']} songs are copies of others, byte for byte, in audio or embedding, and lie on the same"
-        lines.append(line + (" side as those but in the random split." if card["group"] else " side as those."))
+        but = " but in the random split" if "grouped" in card["splits"] else ""
+        lines.append(f"{line} side as those{but}.")
     return "".join(f" {line}" for line in lines)
 
 

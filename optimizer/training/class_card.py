@@ -60,7 +60,10 @@ def markdown(card: Mapping[str, Any]) -> str:
     for kind, split in card["splits"].items():
         lines += ["", f"## {kind.title()} split ({' / '.join(map(str, split['songs']))} songs)", ""]
         if kind == "given":
-            lines += [f"As the data set's own column `part` has it, divided by {card['given_by'] or 'its maker'}.", ""]
+            line = f"As the data set's own column `part` has it, divided by {card['given_by'] or 'its maker'}."
+            if left_out := split["copies_left_out"]:
+                line += f" {left_out} songs of its training part are left out: copies of test songs."
+            lines += [line, ""]
         rows = [[key, figure_text(figure), figure_text(split["accuracy"][key])]
                 for key, figure in split["balanced accuracy"].items()]  # fmt: skip
         lines += table(["", "balanced accuracy", "accuracy"], rows)

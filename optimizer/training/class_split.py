@@ -10,6 +10,7 @@ from optimizer.errors import UsageError
 from optimizer.training.data import Data
 from optimizer.training.folds import folds_by
 from optimizer.training.split import Split, grouped_split
+from optimizer.training.witnesses import witnesses
 
 TRIES = 20
 """Grouped splits of which the one with the most even classes is taken."""
@@ -62,15 +63,20 @@ def _off(code: np.ndarray) -> Callable[[Split], float]:
 
 
 def given_split(data: Data, code: np.ndarray, seed: int) -> Split | None:
-    """Keep to the data's own ``part``; a ninth of its training songs chooses, whole captions where those divided it."""
+    """Keep to the data's own ``part``; a ninth of its training songs chooses, whole captions where those divided it.
+
+    Training songs that are copies of test songs are left out.
+    """
     if "part" not in data.table.columns:
         return None
     part = data.column("part").astype(str)
     test, rest = np.flatnonzero(part == "test"), np.flatnonzero(part == "train")
+    song = witnesses(data, None).names
+    rest = rest[~np.isin(song[rest], song[test])]
     if not len(test) or len(rest) < 4:
         return None
     by = str(data.info.get("split_by", ""))
-    units = data.column(by).astype(str) if by in data.table.columns else np.arange(len(part)).astype(str)
+    units = witnesses(data, by).names if by in data.table.columns else song
     rng = np.random.default_rng(seed)
     check: list[int] = []
     for one in np.unique(code[rest]):

@@ -153,6 +153,9 @@ def train_classifier(
             "calibration": reliability(softmax(logits), code[t]),
             "training": dict(models[kind].note),
         }
+    if given is not None:
+        taught = int((data.column("part").astype(str) == "train").sum())
+        document["given"]["copies_left_out"] = taught - len(given.train) - len(given.validation)
     kind = list(splits)[-1]
     document[kind]["kept"] = True
     leak = None

@@ -170,6 +170,8 @@ def test_copies_known_by_their_embedding_are_on_one_side(twice, tmp_path, group,
     for name, found in (("r", regression), ("c", classes)):
         assert sides(tmp_path / name) == 1 and found["copies"] == 200
         assert "200 songs are copies of others, byte for byte" in (tmp_path / name / "card.md").read_text()
+        but = "side as those but in the random split." in (tmp_path / name / "card.md").read_text()
+        assert but == (group is not None)
         kind = "grouped" if group else "random"
         if folds == 4:
             assert sum(found["splits"][kind]["songs"]) == 400
@@ -230,3 +232,16 @@ def test_copies_that_make_all_groups_one_are_named_as_the_reason(tmp_path, write
     data.vectors[:] = 1
     with pytest.raises(UsageError, match=r"60 songs make 1 group, for copies"):
         train_regression(data, ["label"], tmp_path / "r", recipe="ridge")
+
+
+def test_copies_of_given_test_songs_teach_nothing(twice, tmp_path):
+    data = read_data(twice)
+    # The second of every pair is in the training part; a quarter of the first ones judge.
+    data.table["part"] = np.where(np.arange(400) < 50, "test", "train")
+    found = train_classifier(data, "mood", tmp_path / "c", recipe="ridge", rounds=40)
+    assert found["splits"]["given"]["kept"] and sum(found["splits"]["given"]["songs"]) == 350
+    assert not found["splits"]["given"]["balanced accuracy"]["gain"][1] > 0
+    split = pd.read_csv(tmp_path / "c" / "split.csv")
+    assert split.assign(judges=split["part"] == "test").groupby("vector")["judges"].nunique().max() == 1
+    text = (tmp_path / "c" / "card.md").read_text()
+    assert "50 songs of its training part are left out: copies of test songs." in text
