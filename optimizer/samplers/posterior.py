@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.samplers.acquisition import width
+from optimizer.samplers.checks import require_scores
 from optimizer.samplers.draws import Draws, draw, joint_covariance
 from optimizer.samplers.features import Array, Indices
 from optimizer.samplers.grid import GENRE, Grid
@@ -83,7 +84,7 @@ class Favourite:
 
 
 class Posterior:
-    """The model's conclusions from some songs.
+    """The model's conclusions from some songs; larger scores are better.
 
     Parameters
     ----------
@@ -93,6 +94,11 @@ class Posterior:
     prior : sequence of Observation
         Songs of earlier studies of the same objective.
     model : Model, optional
+
+    Raises
+    ------
+    UsageError
+        If a score is not a finite number.
     """
 
     def __init__(
@@ -102,6 +108,8 @@ class Posterior:
         prior: Sequence[Observation] = (),
         model: Model | None = None,
     ) -> None:
+        require_scores(observations, "observations")
+        require_scores(prior, "prior")
         self.grid = grid
         self.observations = tuple(sorted(observations, key=lambda one: one.number))
         number = 1 + max((one.number for one in self.observations), default=-1)

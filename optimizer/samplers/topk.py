@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 
+from optimizer.samplers.checks import require_scores
 from optimizer.samplers.grid import SEED, Grid
 from optimizer.samplers.history import PLAN_OF, read_history, require_one_objective
 from optimizer.samplers.model import Model
@@ -59,12 +62,18 @@ class TopKSampler(BaseSampler):
     per_genre : bool
         Spread the budget evenly over the genres.
     prior : sequence of Observation
-        Songs of earlier studies of the same objective.
+        Songs of earlier studies of the same objective, with their values as those studies have them: where the study
+        minimises, small ones are good.
     replay_plans : bool
         Whether a trial may be told to replay the plan of an earlier one: its user attribute ``plan_of`` then names that
         trial. Songs whose plan was kept carry a user attribute ``plan``; what songs cost is read from ``timings``.
     model : Model, optional
         Sizes of effects and noise, such as `learn` gives them from other genres.
+
+    Raises
+    ------
+    UsageError
+        If a parameter has no legal values, the goal is not known, or a prior song's value is not a finite number.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class TopKSampler(BaseSampler):
         replay_plans: bool = False,
         model: Model | None = None,
     ) -> None:
+        require_scores(prior, "prior")
         self.policy = Policy(
             Grid(search_space, subspaces),
             seed,
@@ -150,9 +160,15 @@ class TopKSampler(BaseSampler):
         else:
             if self.sweep_lag != self.ahead:
                 history = read_history(study, trial, self.ahead)
-            proposal = self.policy.propose(history, fixed)
+            proposal = self._policy_of(study).propose(history, fixed)
         marks: dict[str, Any] = {PHASE: proposal.phase}
         if proposal.plan_of is not None:
             marks[PLAN_OF] = proposal.plan_of
         store_proposal(study, trial, proposal.params, marks)
         return proposal.params
+
+    def _policy_of(self, study: Study) -> Policy:
+        """Return the policy with the prior in the direction of the history, where larger is better."""
+        if study.direction != StudyDirection.MINIMIZE or not self.policy.prior:
+            return self.policy
+        return replace(self.policy, prior=tuple(replace(song, value=-song.value) for song in self.policy.prior))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from optimizer.errors import UsageError
 from optimizer.samplers import Observation, Posterior
 from optimizer.samplers.grid import Grid
 
@@ -118,3 +119,12 @@ def test_nothing_heard() -> None:
     posterior = Posterior.from_trials([], SPACE)
     assert np.isnan(posterior.expected_gain(5))
     assert len(posterior.effects()) == 14
+
+
+@pytest.mark.parametrize("where", ["observations", "prior"])
+def test_a_score_that_is_no_number_is_refused(where: str) -> None:
+    heard = [*songs(1), Observation({"style": "a"}, float("nan"))]
+    given = {"observations": [], "prior": [], where: heard}
+    with pytest.raises(UsageError, match=rf"{where}\[1\] has the score nan") as caught:
+        Posterior(Grid(SPACE), **given)
+    assert caught.value.next_step

@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, SingleOnlySamplerTestCase
 from optuna.trial import TrialState
 
+from optimizer.errors import UsageError
 from optimizer.samplers import Observation, TopKSampler, build, derive_seed
 from optimizer.samplers.grid import Grid
 from optimizer.samplers.observation import History
@@ -299,6 +300,30 @@ def test_songs_of_earlier_studies_count_as_observations(world: SimpleNamespace) 
     policy = Policy(Grid(world.one), 1, 30, explore=0, prior=prior)
     proposals = [policy.propose(History(number)).params["style"] for number in range(4)]
     assert set(proposals) == {"deep"}
+
+
+def test_songs_of_earlier_studies_count_in_the_direction_of_the_study(world: SimpleNamespace) -> None:
+    def run(direction: str, sign: float) -> list[Any]:
+        points = (Grid(world.one).blocks[0].point(index) for index in range(0, 200, 7))
+        prior = [Observation(point, sign * (3.0 + 1.5 * (point["style"] == "deep")), -1) for point in points]
+        sampler = TopKSampler(world.one, seed=4, n_trials=24, explore=0, prior=prior)
+        study = optuna.create_study(direction=direction, sampler=sampler)
+        for _ in range(4):
+            trial = study.ask(world.distributions(world.one))
+            study.tell(trial, sign * world.score(trial.params, trial.number))
+        return [trial.params for trial in study.trials]
+
+    found = run("minimize", -1.0)
+    assert found == run("maximize", 1.0)
+    assert found[0]["style"] == "deep"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), None])
+def test_earlier_songs_without_a_score_are_refused(world: SimpleNamespace, value: Any) -> None:
+    prior = [Observation({"style": "deep"}, 3.0), Observation({"style": "deep"}, value)]
+    with pytest.raises(UsageError, match=rf"prior\[1\] has the score {value}.*finite") as caught:
+        TopKSampler(world.one, seed=1, prior=prior)
+    assert caught.value.next_step
 
 
 def test_songs_outside_the_grid_are_left_out(world: SimpleNamespace) -> None:
