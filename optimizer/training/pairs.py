@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,9 @@ def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
     Parameters
     ----------
     path : Path
-        CSV with the choice (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (relative to the
-        file), or ``a_study`` and ``a_number``, or ``a_id``; as ``optimize votes --pairs`` writes it.
+        CSV with the choice (a, b or tie) and, for each of a and b, ``a_sha256``, or ``a_path`` (as the data's table has
+        it; otherwise relative to the file, and the table's to its folder), or ``a_study`` and ``a_number``, or
+        ``a_id``; as ``optimize votes --pairs`` writes it.
     data : Data
     winner : str
         Column of the choice.
@@ -61,11 +63,13 @@ def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
     said = frame[winner].astype(str).str.strip().str.lower()
     if unknown := set(said) - set(WINNERS):
         raise UsageError(f"{path}: winner {sorted(unknown)[0]!r} must be a, b or tie.")
-    sides = [_rows(frame, side, path, data) for side in "ab"]
+    found = {side: _rows(frame, side, path, data) for side in "ab"}
+    sides = list(found.values())
     good = (sides[0] >= 0) & (sides[1] >= 0)
     if not good.any():
         raise UsageError(
-            f"not one of the {len(frame)} pairs of {path} has both songs in {data.folder}.",
+            f"not one of the {len(frame)} pairs of {path} has both songs in {data.folder}"
+            f"{_unlike(frame, found, data)}.",
             next_step="Embed the songs first: optimize embed CORPUS --out DIR",
         )
     share = said.map(WINNERS).to_numpy(dtype=float)
@@ -78,8 +82,9 @@ def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
     if f"{side}_sha256" in frame and "sha256" in table_:
         ways.append((table_["sha256"].astype(str).tolist(), frame[f"{side}_sha256"].astype(str)))
     if f"{side}_path" in frame and "path" in table_:
-        full = [str((path.parent / str(p)).absolute()) for p in frame[f"{side}_path"]]
-        ways.append((table_["path"].astype(str).tolist(), full))
+        known, wanted = (column.astype(str).tolist() for column in (table_["path"], frame[f"{side}_path"]))
+        ways.append((known, wanted))
+        ways.append((_absolute(known, data.folder), _absolute(wanted, path.parent)))
     if f"{side}_study" in frame and {"study", "number"} <= set(table_.columns):
         known = [f"{s}/{n}" for s, n in zip(table_["study"], table_["number"], strict=True)]
         ways.append((known, [f"{s}/{n}" for s, n in zip(frame[f"{side}_study"], frame[f"{side}_number"], strict=True)]))
@@ -93,3 +98,17 @@ def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
         found = np.array([place.get(name, -1) for name in wanted])
         rows = np.where(rows < 0, found, rows)
     return rows
+
+
+def _absolute(names: list[str], folder: Path) -> list[str]:
+    return [os.path.normpath((folder / name).absolute()) for name in names]
+
+
+def _unlike(frame: Any, found: dict[str, np.ndarray], data: Data) -> str:
+    """Show a name that was not found, and one that would have been."""
+    for side, rows in found.items():
+        for word in ("path", "sha256", "id"):
+            if f"{side}_{word}" in frame and word in data.table and (rows < 0).any():
+                name, known = frame[f"{side}_{word}"][int(np.argmax(rows < 0))], data.table[word].iloc[0]
+                return f": they name {str(name)!r} ({side}_{word}), and the table's first {word} is {str(known)!r}"
+    return ""

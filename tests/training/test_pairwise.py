@@ -160,3 +160,35 @@ def test_the_command(tmp_path, write_data):
     result = CliRunner().invoke(app, [*words, "--pairs", str(tmp_path / "v.csv"), "--target", "vote"])
     assert result.exit_code == 0 and f"--scorer {tmp_path / 'head'}" in result.stdout, result.output
     assert "needs --pairs FILE" in str(CliRunner().invoke(app, words).exception)
+
+
+def test_paths_match_where_they_name_the_same_file(tmp_path, write_data):
+    table = pd.DataFrame(
+        {"id": range(3), "path": ["songs/1.wav", "songs/2.wav", str(tmp_path / "elsewhere" / "3.wav")]}
+    )
+    data = read_data(write_data(tmp_path / "p", np.eye(3, dtype=np.float32), table))
+    said = {
+        # As the table has it, wherever the choices lie.
+        tmp_path / "votes" / "as-it-is.csv": ["songs/1.wav", "songs/2.wav", str(tmp_path / "elsewhere" / "3.wav")],
+        tmp_path / "relative.csv": ["p/songs/1.wav", "./p/songs/../songs/2.wav", "elsewhere/3.wav"],
+        tmp_path / "p" / "whole.csv": [str(tmp_path / "p" / "songs" / "1.wav"), "songs/2.wav", "../elsewhere/3.wav"],
+    }
+    for file, (one, two, three) in said.items():
+        file.parent.mkdir(exist_ok=True)
+        rows = {"a_path": [one, two, three], "b_path": [two, three, "no.wav"], "winner": ["a", "b", "a"]}
+        pd.DataFrame(rows).to_csv(file, index=False)
+        read = read_pairs(file, data)
+        assert (list(read.a), list(read.b), read.lost) == ([0, 1], [1, 2], 1)
+
+
+def test_pairs_without_a_song_show_a_name_of_each_side(tmp_path, write_data):
+    table = pd.DataFrame({"id": [1, 2], "path": ["songs/1.wav", "songs/2.wav"]})
+    data = read_data(write_data(tmp_path / "p", np.eye(2, dtype=np.float32), table))
+    rows = {"a_path": ["songs/1.wav", "x/1.wav"], "b_path": ["x/2.wav", "songs/2.wav"], "winner": ["a", "b"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(UsageError, match=r"has both songs in .*p: they name 'x/1\.wav' \(a_path\), and the table's first "
+                                         r"path is 'songs/1\.wav'") as caught:  # fmt: skip
+        read_pairs(tmp_path / "pairs.csv", data)
+    assert "optimize embed" in caught.value.next_step
+    with pytest.raises(UsageError, match=r"none\.csv is not there"):
+        read_pairs(tmp_path / "none.csv", data)
