@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optimizer.errors import UsageError
 from optimizer.runs import RunDirectory
 from optimizer.scoring.batch import AUDIO_SUFFIXES, audio_files
@@ -123,10 +125,8 @@ def read_frame(path: Path, missing: tuple[str, ...] | None = None) -> pandas.Dat
 
         raise MissingPrerequisite("reading Parquet needs pyarrow.", next_step="Run: pip install pyarrow") from error
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read as a table: {error}",
-            next_step="Give a CSV, JSON-lines or Parquet table, or a folder of audio.",
-        ) from error
+        step = "Give a CSV, JSON-lines or Parquet table, or a folder of audio."
+        raise labels.unreadable(path, error, "a table", step) from error
 
 
 def with_paths(
@@ -168,7 +168,8 @@ def with_paths(
         if reason:
             skipped[str(number)] = reason
         good.append(not reason)
-    table = table[good].reset_index(drop=True)
+    # Without a type an empty list would choose no columns.
+    table = table[np.array(good, dtype=bool)].reset_index(drop=True)
     table["path"] = [os.path.normpath((folder / str(name)).absolute()) for name in table["path"]]
     return table, skipped
 
@@ -188,6 +189,8 @@ def _table(path: Path) -> Corpus:
     if path.suffix == ".parquet" and holds_audio(path):
         return _packed([path], path.parent)
     table, skipped = with_paths(read_frame(path), path.parent, path)
+    if not len(table) and not skipped:
+        raise UsageError(f"{path} has no rows, only the names of columns.", next_step="Write a row for each song.")
     return Corpus("table", table, skipped)
 
 
@@ -222,7 +225,9 @@ def _folder(folder: Path) -> Corpus:
         if not any(holds_audio(path) for path in packed):
             return _audiofolder(folder, [path for path in packed if path.suffix == ".parquet"] or packed)
         return _packed(packed, folder)
-    files = audio_files([folder])
+    # A link to nothing, or a pipe, is no song; whoever put it there is told so.
+    strange = (p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not (p.is_file() or p.is_dir()))
+    files = sorted([*audio_files([folder]), *strange])
     # Hugging Face's rule: without metadata the folder a file lies in is its label.
     rows = [
         {"id": number, "path": str(path.absolute()), "label": "" if path.parent == folder else path.parent.name}

@@ -67,7 +67,7 @@ def read_tracks(path: Path, subset: str | None = None) -> pandas.DataFrame:
         # Types differ between chunks of FMA's free-text columns; read at once, pandas need not guess twice.
         raw = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as FMA's tracks.csv: {error}") from error
+        raise unreadable(path, error, "FMA's tracks.csv", None) from error
     if COLUMNS["listens"] not in raw.columns:
         raise UsageError(
             f"{path} is not FMA's tracks.csv: it has no column ('track', 'listens').",
@@ -116,3 +116,25 @@ def within_group_rank(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
         rows = (groups == group) & np.isfinite(values)
         ranks[rows] = TOP * (rankdata(values[rows]) - 0.5) / rows.sum()
     return ranks
+
+
+def unreadable(path: Path, error: Exception, what: str, next_step: str | None) -> UsageError:
+    """Return what is said of a table that cannot be read: that it is not there, is in another encoding, or is no table.
+
+    Parameters
+    ----------
+    path : Path
+    error : Exception
+    what : str
+        What it should be.
+    next_step : str, optional
+        For what is no table.
+    """
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"{path} is not there.", next_step="Mend its name.")
+    if isinstance(error, UnicodeDecodeError):
+        return UsageError(
+            f"{path} is not UTF-8 text: {error.reason}.",
+            next_step=f"Write it anew as UTF-8, such as: iconv -f LATIN1 -t UTF-8 {path.name} > utf8{path.suffix}",
+        )
+    return UsageError(f"{path} cannot be read as {what}: {error}", next_step=next_step)

@@ -82,7 +82,10 @@ def _of_file(row: int, path: Path, known: str | None, store: EmbeddingStore) -> 
     try:
         return Sound(row, path, store.digest(path))
     except OSError as error:
-        return Sound(row, path, "", f"cannot be read: {error.strerror or error}")
+        reason = (
+            "it is a link to a file that is not there" if path.is_symlink() and not path.exists() else error.strerror
+        )
+        return Sound(row, path, "", f"cannot be read: {reason or error}")
 
 
 def _of_row(
