@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optimizer.audio import duration
-from optimizer.errors import BadAudio, MissingPrerequisite, NoSongs, UsageError
+from optimizer.errors import BadAudio, MissingPrerequisite, NoSongs, UsageError, did_you_mean
 from optimizer.runs import write_atomic
 from optimizer.scoring.acoustic_ear import AcousticEar, describe_acoustic_ear
 from optimizer.scoring.cache import EmbeddingStore
@@ -24,6 +24,9 @@ from optimizer.training.corpus import Corpus
 from optimizer.training.data import BEGUN, INFO, STORE, TABLE, VECTORS
 from optimizer.training.folder import make_folder
 from optimizer.training.sounds import Sound, sounds
+
+if TYPE_CHECKING:
+    import pandas
 
 ACOUSTIC = "acoustic"
 FAILURES = "failures.csv"
@@ -67,6 +70,8 @@ def open_space(encoder: str | None, options: Mapping[str, Any], *, jobs: int = 1
     ------
     MissingPrerequisite
         If the encoder asked for is not here.
+    UsageError
+        If its name is nearly that of one that is, and nothing else is called so.
     """
     given = {key: value for key, value in options.items() if value is not None}
     layers, spread = given.pop("layers", None) or [-1], bool(given.pop("spread", False))
@@ -75,7 +80,11 @@ def open_space(encoder: str | None, options: Mapping[str, Any], *, jobs: int = 1
     if encoder != ACOUSTIC:
         try:
             ear = describe_ear({**given, "jobs": jobs}, layers=layers, spread=spread)
-        except MissingPrerequisite:
+        except MissingPrerequisite as error:
+            named = encoder is not None and encoder != "mert" and not Path(encoder).exists()
+            if named and (meant := did_you_mean(str(encoder), LICENCES)):
+                message = f"encoder {encoder!r} must be acoustic, mert, or a folder or Hub id of MERT.{meant}"
+                raise UsageError(message) from error
             if encoder is not None:
                 raise
         else:
@@ -112,8 +121,8 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     Returns
     -------
     dict
-        ``embedding.json``: the space, ``count``, ``failed``, ``heard`` (how many were heard now, the others being
-        remembered), ``kind``.
+        ``embedding.json``: the space, ``count``, ``failed``, ``heard`` (how many gave an embedding now, the
+        others being remembered), ``kind``.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     failures = [(key, "", reason) for key, reason in corpus.skipped.items()]
     vectors: list[np.ndarray] = []
     kept: list[tuple[int, str]] = []
-    pace = _Pace(total)
+    pace, count = _Pace(total), 0
     # A study remembers what its own scorer heard; there its songs are kept, and found.
     with EmbeddingStore(corpus.store or out / STORE) as store:
         for sound, heard, fresh in _hear(corpus, out, space, store, pace):
@@ -150,6 +159,7 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
             else:
                 kept.append((sound.row, sound.digest))
                 vectors.append(np.atleast_2d(heard)[0])
+                count += fresh
             left = pace.after(fresh)
             if on_progress is not None:
                 on_progress(pace.done, total, left, None if reason is None else f"{paths[sound.row]}: {reason}")
@@ -166,6 +176,8 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     content = io.BytesIO()
     np.save(content, np.stack(vectors).astype(np.float32))
     info = {**space.info, "kind": corpus.kind, "count": len(vectors), "failed": len(failures), **corpus.extra}
+    if notes := [*corpus.extra.get("notes", []), *_shared_ids(table)]:
+        info["notes"] = notes
     # Read back, a folder without this file is unfinished: old vectors never meet a new table.
     if not _same(out / VECTORS, content.getvalue()):
         (out / INFO).unlink(missing_ok=True)
@@ -173,14 +185,29 @@ def embed(corpus: Corpus, out: Path, space: Space, *, on_progress: Progress | No
     write_atomic(out / TABLE, table.to_csv(index=False).encode())
     write_atomic(out / INFO, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
     (out / BEGUN).unlink(missing_ok=True)
-    return {**info, "heard": pace.heard}
+    # What a kill while writing left; the folder may be somebody's, so no other names.
+    for name in (VECTORS, TABLE, FAILURES, INFO, BEGUN):
+        for left_over in out.glob(f".{name}.*.tmp"):
+            left_over.unlink(missing_ok=True)
+    return {**info, "heard": count}
+
+
+def _shared_ids(table: pandas.DataFrame) -> list[str]:
+    """Say which ids are those of several songs: what names a song by its id may mean another."""
+    counts = table["id"].value_counts(sort=False)
+    shared = counts[counts > 1]
+    if not len(shared):
+        return []
+    several = "1 id is that" if len(shared) == 1 else f"{len(shared)} ids are those"
+    line = f"{several} of several songs ({shared.sum()} of {len(table)}), the first of them {shared.index[0]}"
+    return [f"{line}: what names a song by its id alone (a_id of --pairs, --tracks) does not tell them apart."]
 
 
 class _Pace:
-    """Time that is left, from how long the songs took that were really heard."""
+    """Time that is left, from how long the songs took that were really listened to, broken ones too."""
 
     def __init__(self, total: int) -> None:
-        self.done = self.heard = 0
+        self.done = self.tried = 0
         self.known = 0
         """Songs still to come of which it is known that they need no hearing."""
         self._total = total
@@ -189,11 +216,11 @@ class _Pace:
     def after(self, fresh: bool) -> float:
         """Count a song; return the seconds left."""
         self.done += 1
-        self.heard += fresh
+        self.tried += fresh
         self.known -= not fresh and self.known > 0
-        if not self.heard:
+        if not self.tried:
             return 0.0
-        return (time.monotonic() - self._started) / self.heard * (self._total - self.done - self.known)
+        return (time.monotonic() - self._started) / self.tried * (self._total - self.done - self.known)
 
 
 def _hear(

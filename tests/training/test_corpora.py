@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,11 +20,11 @@ from typer.testing import CliRunner
 
 from optimizer.cli.embed import eta, spell
 from optimizer.cli.main import app
-from optimizer.errors import NoSongs, StorageFull, UsageError
+from optimizer.errors import MissingPrerequisite, NoSongs, StorageFull, UsageError
 from optimizer.scoring.cache import EmbeddingStore
 from optimizer.training import embed as embedding
 from optimizer.training import packed
-from optimizer.training.corpus import read_corpus
+from optimizer.training.corpus import read_corpus, read_frame
 from optimizer.training.data import read_data
 from optimizer.training.embed import embed, open_space
 
@@ -314,3 +315,72 @@ def test_an_interrupted_embedding_says_how_to_go_on(tmp_path, songs, monkeypatch
         app, ["embed", str(tmp_path / "wav"), "--out", str(tmp_path / "o"), "--encoder", "acoustic"]
     )
     assert done.exception.exit_code == 130 and "the same command goes on" in str(done.exception)
+
+
+def test_a_table_without_rows_is_told_in_one_line(tmp_path):
+    (tmp_path / "hdr.csv").write_text("path,label\n")
+    with pytest.raises(UsageError, match=r"hdr\.csv has no rows.*\n.*a row for each song") as caught:
+        read_corpus(tmp_path / "hdr.csv")
+    assert caught.value.exit_code == 2
+    (tmp_path / "set").mkdir()
+    (tmp_path / "hdr.csv").replace(tmp_path / "set" / "metadata.csv")
+    with pytest.raises(UsageError, match="holds no audio"):
+        read_corpus(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["latin.csv", "latin.jsonl", "tracks.csv"])
+def test_text_that_is_not_utf8_is_called_so(tmp_path, name):
+    text = '{"path": "caf\xe9.wav"}\n' if name.endswith("jsonl") else "path,label\ncaf\xe9.wav,a\n"
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    corpus = tmp_path if name == "tracks.csv" else tmp_path / name
+    with pytest.raises(UsageError, match=rf"{name} is not UTF-8 text.*\n.*iconv -f LATIN1 -t UTF-8"):
+        read_corpus(corpus)
+
+
+def test_a_table_that_is_not_there_is_told(tmp_path):
+    for name in ("no.csv", "no.parquet", "no.jsonl"):
+        with pytest.raises(UsageError, match=rf"{name} is not there\."):
+            read_frame(tmp_path / name)
+
+
+def test_what_looks_like_audio_and_is_none_is_listed(tmp_path, songs):
+    folder = tmp_path / "wav"
+    (folder / "bad_link.wav").symlink_to(tmp_path / "nowhere.wav")
+    (folder / "good_link.wav").symlink_to(songs[0])
+    os.mkfifo(folder / "p.wav")
+    (folder / "folder.wav").mkdir()
+    info = hear(read_corpus(folder), tmp_path / "out")
+    assert (info["count"], info["failed"]) == (8, 2)
+    said = {Path(name).name: reason for name, reason in reasons(tmp_path / "out").items()}
+    assert set(said) == {"bad_link.wav", "p.wav"}
+    assert "a link to a file that is not there" in said["bad_link.wav"] and "not a regular file" in said["p.wav"]
+
+
+@pytest.mark.parametrize("word", ["acustic", "Acoustic", "mret"])
+def test_a_misspelt_encoder_is_told_the_one_that_was_meant(word):
+    meant = "mert" if word == "mret" else "acoustic"
+    with pytest.raises(UsageError, match=rf"encoder '{word}' must be acoustic, mert, .* Did you mean '{meant}'\?"):
+        open_space(word, {})
+    # A Hub id that is not here is no misspelling.
+    with pytest.raises(MissingPrerequisite):
+        open_space("somebody/some-model", {})
+
+
+def test_a_kill_while_writing_leaves_nothing_behind(tmp_path, songs):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".table.csv.123.tmp", ".embeddings.npy.9.tmp", ".embedding.json.77.tmp", ".failures.csv.1.tmp"):
+        (out / name).write_text("half of i")
+    (out / ".mine.tmp").write_text("mine")
+    hear(read_corpus(tmp_path / "wav"), out)
+    assert sorted(file.name for file in out.glob(".*")) == [".mine.tmp"]
+
+
+def test_ids_that_songs_share_are_told(tmp_path, songs):
+    pd.DataFrame({"id": [1, 1, 2, 2, 2, 3, 4], "path": songs}).to_csv(tmp_path / "t.csv", index=False)
+    done = CliRunner().invoke(
+        app, ["embed", str(tmp_path / "t.csv"), "--out", str(tmp_path / "o"), "--encoder", "acoustic"]
+    )
+    assert done.exit_code == 0 and "note: 2 ids are those of several songs (5 of 7), the first of them 1" in done.stderr
+    assert "7 heard now" in done.stdout
+    assert json.loads((tmp_path / "o" / "embedding.json").read_text())["notes"][0].startswith("2 ids are")
