@@ -116,14 +116,17 @@ class Budget:
     trials : int
         Songs the run shall have in total.
     seconds : float or None
-        Time after which no new song is begun.
+        Time the run shall take in all, what it took before included; after it no new song is begun.
     enough : callable or None
-        Asked after every song; true ends the search early.
+        Asked before the first song and after each; the reason it gives, a sentence, ends the search early.
+    ended : str or None
+        Set by the loop: why it ended before its number of songs, in a sentence.
     """
 
     trials: int
     seconds: float | None = None
-    enough: Callable[[], bool] | None = None
+    enough: Callable[[], str | None] | None = None
+    ended: str | None = None
 
     @property
     def failures(self) -> int:
@@ -233,7 +236,8 @@ class Loop:
         OptimizeError
             If the engine or the scorer cannot be loaded, or the disk is full: trials in flight stay to be adopted.
         """
-        begun = time.monotonic()
+        # Counted on from what earlier processes took: the same command again is no new budget.
+        begun = time.monotonic() - self._study.spent
         total, done, _ = self._study.counts()
         failures = 0
         adopted = deque(self._study.adopt())
@@ -241,7 +245,7 @@ class Loop:
         threads = ThreadPoolExecutor(len(self._renderers), thread_name_prefix="render")
         listener = ThreadPoolExecutor(1, thread_name_prefix="score")
         try:
-            if not (adopted or done < self._budget.trials):
+            if not (self._goes_on(done, time.monotonic() - begun, ask=True) or adopted):
                 return done
             # The scorer loads while the first song renders.
             loading = listener.submit(self._scorer.start)
@@ -249,12 +253,13 @@ class Loop:
             while True:
                 if loading.done():
                     loading.result()
-                late = self._budget.seconds is not None and time.monotonic() - begun >= self._budget.seconds
-                if not (self._stopping or late or failures > self._budget.failures):
-                    total = self._fill(threads, listener, adopted, total, done)
+                if not (self._stopping or failures > self._budget.failures):
+                    left = self._budget.trials - done if self._goes_on(done, time.monotonic() - begun) else 0
+                    total = self._fill(threads, listener, adopted, total, left)
                 if not (self._rendering or self._scoring):
                     break
                 finished, _ = wait([*self._rendering, *self._scoring], timeout=POLL, return_when=FIRST_COMPLETED)
+                before = done, failures
                 for future in finished:
                     try:
                         done += self._settle(future, listener, done)
@@ -263,14 +268,16 @@ class Loop:
                         last_error = error.message
                 if self._killed:
                     raise Interrupted("stopped; songs in flight were dropped and will be rendered again.")
-                if finished and self._budget.enough is not None and self._budget.enough():
-                    break
+                if before != (done, failures):
+                    self._study.spent = time.monotonic() - begun
+                    self._goes_on(done, self._study.spent, ask=True)
         except BaseException:
             self._kill()
             raise
         finally:
             threads.shutdown(wait=True, cancel_futures=True)
             listener.shutdown(wait=True, cancel_futures=True)
+        self._study.spent = time.monotonic() - begun
         if self._stopping:
             raise Interrupted(f"stopped with {done} songs; the ones in flight were finished.")
         if failures > self._budget.failures:
@@ -281,15 +288,31 @@ class Loop:
             )
         return done
 
+    def _goes_on(self, done: int, spent: float, *, ask: bool = False) -> bool:
+        """Whether new songs may be begun; with `ask`, after asking whether there are enough."""
+        budget = self._budget
+        if done >= budget.trials:
+            # Songs that were in flight when the time was up may have reached it.
+            budget.ended = None
+            return False
+        if ask and budget.ended is None and budget.enough is not None:
+            budget.ended = budget.enough()
+        if budget.ended is None and budget.seconds is not None and spent >= budget.seconds:
+            budget.ended = (
+                f"The search has taken {spent / 60:.1f} minutes, and its budget is {budget.seconds / 60:g}; "
+                "a larger one goes on, or --more N without one."
+            )
+        return budget.ended is None
+
     def _fill(
         self,
         threads: ThreadPoolExecutor,
         listener: ThreadPoolExecutor,
         adopted: deque[Pending],
         total: int,
-        done: int,
+        left: int,
     ) -> int:
-        """Begin what may be begun; return how many trials there are."""
+        """Begin what a dead process had begun, and up to `left` songs more; return how many trials there are."""
         while len(self._rendering) < len(self._renderers):
             if adopted:
                 flight = _Flight(adopted.popleft(), began=time.perf_counter())
@@ -298,7 +321,7 @@ class Loop:
                     flight.timings.update(flight.pending.attributes.get("timings", {}))
                     self._score(listener, flight)
                     continue
-            elif done + len(self._rendering) + len(self._scoring) < self._budget.trials and self._may_ask(total):
+            elif len(self._rendering) + len(self._scoring) < left and self._may_ask(total):
                 flight = _Flight(self._study.ask(), began=time.perf_counter())
                 total = flight.pending.number + 1
             else:

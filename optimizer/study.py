@@ -118,15 +118,25 @@ class RunStudy:
 
     @property
     def target(self) -> int | None:
-        """Songs that were last asked for."""
+        """Songs that were last asked for; None where time alone decides."""
         target = self._study.user_attrs.get("target")
         return None if target is None else int(target)
 
     @target.setter
-    def target(self, value: int) -> None:
+    def target(self, value: int | None) -> None:
         with storage_errors(self._run.database):
             if self.target != value:
                 self._study.set_user_attr("target", value)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that all processes together searched so far."""
+        return float(self._study.user_attrs.get("spent", 0.0))
+
+    @spent.setter
+    def spent(self, value: float) -> None:
+        with storage_errors(self._run.database):
+            self._study.set_user_attr("spent", value)
 
     @property
     def optuna_study(self) -> optuna.Study:

@@ -332,10 +332,78 @@ def test_a_time_budget_begins_nothing_new(run, small_space):
 
 def test_enough_ends_the_search(run, small_space):
     told = []
-    budget = Budget(50, enough=lambda: len(told) >= 3)
+    budget = Budget(50, enough=lambda: "three will do" if len(told) >= 3 else None)
 
     def watch(event):
         if isinstance(event, Finished):
             told.append(event)
 
     assert search(run, small_space, 50, budget=budget, on_event=watch) == 3
+
+
+def test_what_is_enough_before_the_first_song_loads_nothing(run, small_space):
+    search(run, small_space, 2)
+    budget = Budget(5, enough=lambda: "two will do")
+    never = FakeScorer(broken=MissingPrerequisite("no such scorer"))
+    assert search(run, small_space, 5, scorer=never, budget=budget) == 2
+    assert budget.ended == "two will do"
+    assert len(read_record(run).songs) == 2
+
+
+def test_songs_in_flight_are_finished_when_there_are_enough(run, small_space):
+    told = []
+
+    class Waits(FakeRenderer):
+        def render(self, recipe, out, **options):
+            while out.stem != "0000" and not told:
+                time.sleep(0.001)
+            return super().render(recipe, out, **options)
+
+    def watch(event):
+        if isinstance(event, Finished):
+            told.append(event)
+
+    budget = Budget(50, enough=lambda: "one will do" if told else None)
+    # The second worker's song, and the one the first began while its own was judged.
+    assert search(run, small_space, 50, [Waits(), Waits()], budget=budget, ahead=2, on_event=watch) == 3
+    record = read_record(run)
+    assert (len(record.songs), record.running, budget.ended) == (3, 0, "one will do")
+
+
+def test_time_is_counted_over_all_processes(run, small_space):
+    spent = []
+    for trials in (2, 4):
+        search(run, small_space, trials, [FakeRenderer(0.01)])
+        study = open_study(run, small_space)
+        spent.append(study.spent)
+        study.close()
+    assert 0.02 <= spent[0] < spent[0] + 0.02 <= spent[1]
+    budget = Budget(1000, seconds=spent[1])
+    never = FakeScorer(broken=MissingPrerequisite("no such scorer"))
+    assert search(run, small_space, 1000, scorer=never, budget=budget) == 4
+    assert "a larger one goes on" in budget.ended
+
+
+def test_a_killed_song_is_finished_after_its_time(run, small_space):
+    study = open_study(run, small_space)
+    pending = study.ask()
+    study.spent = 100.0
+    study.close()
+    budget = Budget(1000, seconds=100.0)
+    assert search(run, small_space, 1000, budget=budget) == 1
+    assert read_record(run).songs[0].recipe == pending.recipe
+    assert budget.ended is not None
+    assert search(run, small_space, 1000, budget=Budget(1000, seconds=100.0)) == 1
+
+
+def test_a_target_reached_in_time_is_no_early_end(run, small_space):
+    told = []
+    budget = Budget(2, enough=lambda: "one will do" if told else None)
+
+    class Early(FakeScorer):
+        def score(self, paths):
+            told.append(paths)
+            return super().score(paths)
+
+    assert search(run, small_space, 2, [FakeRenderer(), FakeRenderer()], Early(), budget=budget, ahead=2) == 2
+    assert budget.ended is None

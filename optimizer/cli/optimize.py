@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shlex
 import signal
@@ -26,8 +25,11 @@ PROGRESS = ("auto", "rich", "plain", "json", "none")
 NO_END = 1_000_000
 """Songs that no budget of time reaches."""
 LOOK = 5
+"""Songs between two looks of `--until-gain`."""
 LEAST = 10
-"""Songs before which `--until-gain` believes nothing."""
+"""Songs before which it believes nothing."""
+AHEAD = 30
+"""Songs whose gain it asks for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +99,7 @@ def main(
         typer.Option(help="An earlier study of this genre and scorer to begin with; may be repeated.", metavar="STUDY"),
     ] = None,
     budget_minutes: Annotated[
-        float | None, typer.Option(help="Search for so long, instead of to a number of songs.", metavar="M")
+        float | None, typer.Option(help="Search for so long in all, instead of to a number of songs.", metavar="M")
     ] = None,
     until_gain: Annotated[
         float | None,
@@ -155,13 +157,14 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
             goal = "" if trials == NO_END else f", {trials} asked for"
             display.say(f"Going on with {run.folder}: {done} songs there{goal}.")
         study = session.open_study(None if trials == NO_END else trials)
-        if trials != NO_END:
-            study.target = trials
+        study.target = None if trials == NO_END else trials
         seconds = None if options.budget_minutes is None else 60.0 * options.budget_minutes
         budget = Budget(trials, seconds, gain_is_small(session, options.until_gain))
         try:
             with display:
                 session.search(study, budget, display, signals(display.say))
+                if budget.ended is not None:
+                    display.say(budget.ended)
         except Interrupted as error:
             raise Interrupted(error.message, next_step=f"Go on with: {resume_command(session)}") from None
         finally:
@@ -181,20 +184,34 @@ def songs_asked_for(options: Options, done: int, target: int | None) -> int:
     return NO_END if options.budget_minutes is not None else target or DEFAULT_TRIALS
 
 
-def gain_is_small(session: Session, points: float | None) -> Callable[[], bool] | None:
-    """Return what tells that another 30 songs are not worth it; asked after each song, it looks at every fifth."""
+def gain_is_small(session: Session, points: float | None) -> Callable[[], str | None] | None:
+    """Return what says why another 30 songs are not worth it, or None while they are.
+
+    It looks at every fifth song, at the songs that were there then: the same command again stops for the same reason.
+    """
     if points is None:
         return None
     from optimizer.estimates import posterior_of
     from optimizer.study import read_record
 
-    asked = itertools.count(1)
+    looked = 0
 
-    def small() -> bool:
-        if next(asked) % LOOK:
-            return False
+    def small() -> str | None:
+        nonlocal looked
         songs = read_record(session.run, storage=session.options.storage, estimates=False).songs
-        return len(songs) >= LEAST and posterior_of(songs, session.space, session.prior).expected_gain(30) < points
+        count = len(songs) // LOOK * LOOK
+        if count < LEAST or count == looked:
+            return None
+        looked = count
+        # Several are in flight with several workers, and trial numbers do not tell which were there first.
+        first = sorted(songs, key=lambda song: (song.finished or 0.0, song.number))[:count]
+        gain = posterior_of(first, session.space, session.prior).expected_gain(AHEAD)
+        if gain >= points:
+            return None
+        return (
+            f"After {count} songs, {AHEAD} more are expected to lift the mean of the best five by {gain:.3f}, "
+            f"less than --until-gain {points:g}. Without it, the search goes on."
+        )
 
     return small
 
@@ -229,6 +246,9 @@ def resume_command(session: Session) -> str:
     words = ["optimize", "--study", session.run.folder.name]
     if session.run.folder.parent != Path("runs").absolute():
         words += ["--runs-dir", str(session.run.folder.parent)]
+    for name in ("budget_minutes", "until_gain"):
+        if (value := getattr(session.options, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", f"{value:.12g}"]
     return shlex.join(words)
 
 

@@ -56,11 +56,12 @@ def studies(runs_dir: RunsDir = RUNS_DIR, json_: Json = False) -> None:
         if "error" in document:
             rows.append([document["study"], document["error"], None, None, None, None, None])
             continue
-        songs = f"{document['songs']} of {document['target'] or document['songs']}"
+        songs, target = document["songs"], document["target"]
         rows.append(
             [
                 document["study"],
-                songs,
+                # A search by time has no total, and one that was asked for fewer songs later has more than that.
+                songs if target is None or target < songs else f"{songs} of {target}",
                 document["failed"] or None,
                 number(document["best"]),
                 number(document["best_shrunken"]),
