@@ -122,11 +122,11 @@ def test_two_cores_give_the_numbers_of_one(monkeypatch):
 
     monkeypatch.setattr("optimizer.training.perceptron.threads", counted)
     monkeypatch.setattr("optimizer.training.network.WIDE", 256 * 512)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     found = []
-    for count in (1, 2):
-        monkeypatch.setattr("optimizer.training.parallel.cores", lambda count=count: count)
-        found.append(fit(0, inputs=256, hidden=512))
+    with threads(2):
+        for count in (1, 2):
+            monkeypatch.setattr("optimizer.training.parallel.cores", lambda count=count: count)
+            found.append(fit(0, inputs=256, hidden=512))
     assert used == {1, 2}
     assert found[0] == found[1]
 
