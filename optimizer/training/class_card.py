@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.training.card import AGAIN, FEW_GROUPS, dropped, figure_text, judged_by, leak_text, table
-from optimizer.training.metrics import Figure, bootstrap, difference, exact
+from optimizer.training.metrics import Figure, bootstrap, widened
 from optimizer.training.softmax import balanced_accuracy
 
 BINS = 5
@@ -129,11 +129,8 @@ def accuracies(
     holds[code, truth] = 1
     by_class = (holds / holds.sum(axis=1, keepdims=True)).sum(axis=0)
     witnesses = {"accuracy": [float(len(names))], "balanced accuracy": by_class[by_class > 0].tolist()}
-    for word, one in out.items():
-        agreed = [key for key, guess in said.items() if one[key].low == one[key].high
-                  and not (len(witnesses[word]) > 1 and (guess == guess[0]).all())]  # fmt: skip
-        for key in agreed:
-            one[key] = exact(one[key].value, witnesses[word])
-        if {"model", rival} & set(agreed) and rival:
-            one["gain"] = difference(one["model"], one[rival])
-    return rival, out
+    known = [key for key, guess in said.items() if (guess == guess[0]).all()] if (by_class > 0).sum() > 1 else []
+    return rival, {
+        word: widened(one, witnesses[word], rival, known if word == "balanced accuracy" else ())
+        for word, one in out.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,6 +160,28 @@ def exact(value: float, witnesses: Sequence[float]) -> Figure:
             least = (float(p.sum()) + len(n) - count) / len(n)
             break
     return Figure(value, least, 1.0) if value == 1 else Figure(value, 0.0, 1 - least)
+
+
+def widened(
+    found: Mapping[str, Figure], witnesses: Sequence[float], rival: str = "", known: Collection[str] = ()
+) -> dict[str, Figure]:
+    """Return shares, those that no resample changed with their exact interval, and the gain that follows from it.
+
+    Parameters
+    ----------
+    found : mapping of str to Figure
+        Shares of predictors, among them ``model`` and the rival; ``gain``, what the one has over the other.
+    witnesses : sequence of float
+        See `exact`.
+    rival : str
+    known : collection of str
+        Predictors whose share no songs are needed to know.
+    """
+    agreed = [key for key, one in found.items() if one.low == one.high and key != "gain" and key not in known]
+    out = dict(found) | {key: exact(found[key].value, witnesses) for key in agreed}
+    if rival and {"model", rival} & set(agreed):
+        out["gain"] = difference(out["model"], out[rival])
+    return out
 
 
 def difference(first: Figure, second: Figure) -> Figure:

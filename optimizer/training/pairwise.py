@@ -16,7 +16,7 @@ from optimizer.training.data import Data
 from optimizer.training.folder import WORK, finish, make_folder, space_of
 from optimizer.training.folds import divide, folds_by, title
 from optimizer.training.head import MEMBERS, Model, OnEpoch
-from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration, difference
+from optimizer.training.metrics import ROUNDS, Figure, bootstrap, calibration, difference, widened
 from optimizer.training.network import Checkpoints
 from optimizer.training.pairs import Pairs
 from optimizer.training.parallel import side_by_side
@@ -204,7 +204,11 @@ def _figures(
         found = {key: accuracy(difference[rows], share[rows]) for key, difference in said.items()}
         return {**found, "gain": found["model"] - found[rival]}
 
-    return bootstrap(tell, groups, seed=seed, rounds=rounds), rival
+    found = bootstrap(tell, groups, seed=seed, rounds=rounds)
+    decided = share != 0.5
+    # Who prefers neither song of any pair is half right, whatever the pairs.
+    even = [key for key, difference in said.items() if (difference[decided] == 0).all()]
+    return widened(found, [len(set(groups[decided].tolist()))], rival, even), rival
 
 
 def _verdict(figures: Mapping[str, Figure], rival: str, folds: int) -> str:

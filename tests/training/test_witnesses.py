@@ -245,3 +245,14 @@ def test_copies_of_given_test_songs_teach_nothing(twice, tmp_path):
     assert split.assign(judges=split["part"] == "test").groupby("vector")["judges"].nunique().max() == 1
     text = (tmp_path / "c" / "card.md").read_text()
     assert "50 songs of its training part are left out: copies of test songs." in text
+
+
+def test_choices_that_are_always_foretold_do_not_make_certain(tmp_path):
+    from optimizer.training.metrics import exact
+    from optimizer.training.pairwise import _figures
+
+    share = np.repeat([1.0, 0.0], 6)
+    said = {"model": share - 0.5, "constant (always a)": np.ones(12), "even": np.zeros(12)}
+    found, _ = _figures(said, ["constant (always a)", "even"], share, np.tile(np.arange(3), 4).astype(str), 0, 200)
+    assert found["model"].to_list() == exact(1.0, [3]).to_list() == [1.0, 0.292402, 1.0]
+    assert found["gain"].value == 0.5 and found["gain"].low < 0 and found["even"].to_list() == [0.5, 0.5, 0.5]
