@@ -95,9 +95,8 @@ def _pairs(
     from optimizer.errors import UsageError
     from optimizer.training.agreement import agreement
     from optimizer.training.choices import read_choices
-    from optimizer.training.data import read_data
 
-    found = None if data is None else read_data(data)
+    found = None if data is None else _read(data)
     choices = read_choices(pairs, found, _names(group))
     songs = None if found is None or choices.rows is None else found.select(choices.rows)
     ((text, scores, failed, trained),) = _scores([(scorer, given)], choices.files, songs, jobs)
@@ -174,7 +173,6 @@ def _curve(
 
     from optimizer.errors import UsageError
     from optimizer.scoring.batch import audio_files
-    from optimizer.training.data import read_data
     from optimizer.training.evaluate import best_of
 
     found = None
@@ -187,7 +185,7 @@ def _curve(
             )
     else:
         assert data is not None
-        found = read_data(data)
+        found = _read(data)
         files = [str(name) for name in found.column("path" if "path" in found.table.columns else "id")]
         # Genres differ in what a judge gives them at all: the best of N over genres picks genres, not songs.
         within = within or ("genre" if "genre" in found.table.columns else None)
@@ -216,6 +214,19 @@ def _curve(
     }
 
 
+def _read(folder: Path) -> Data:
+    """Read embeddings, and say which of them are none."""
+    import sys
+
+    from optimizer.training.card import broken
+    from optimizer.training.data import read_data
+
+    found = read_data(folder)
+    if found.broken:
+        print(f"note: {folder}: {broken(found.broken)}", file=sys.stderr)
+    return found
+
+
 def _names(group: str | None) -> list[str] | None:
     return None if group is None else [name.strip() for name in group.split(",") if name.strip()]
 
@@ -229,9 +240,8 @@ def _set(
     group: str | None,
 ) -> dict[str, Any]:
     from optimizer.errors import UsageError
-    from optimizer.training.data import read_data
 
-    found = read_data(data)
+    found = _read(data)
     if classifier is not None:
         from optimizer.training.classifier import judge_folder, open_classifier
 
@@ -239,7 +249,7 @@ def _set(
         return {"kind": "classifier", "classifier": str(classifier), **judged}
     from optimizer.training.sets import set_figures
 
-    other = None if reference is None else read_data(reference)
+    other = None if reference is None else _read(reference)
     if other is not None and other.info.get("key") != found.info.get("key"):
         raise UsageError(
             f"{data} is of {found.info.get('key')}, {reference} of {other.info.get('key')}: not one space."

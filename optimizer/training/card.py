@@ -125,9 +125,17 @@ def judged_by(splits: Mapping[str, Any], over: str | None) -> str:
     return line + "brackets hold the 95 % bootstrap interval over " + (f"values of `{over}`." if over else "songs.")
 
 
+def broken(count: int) -> str:
+    """Say how many songs have an embedding that nothing can be told by."""
+    which = "song is left out: its embedding is" if count == 1 else "songs are left out: their embeddings are"
+    return f"{count} {which} not numbers (nan or infinite)."
+
+
 def dropped(card: Mapping[str, Any]) -> str:
     """Say which songs were left out or filed otherwise than the table has them; empty where none were."""
     lines = []
+    if card.get("broken"):
+        lines.append(broken(card["broken"]))
     if card.get("unlabelled"):
         lines.append(f"{card['unlabelled']} songs without a label are left out.")
     if card.get("ungrouped"):

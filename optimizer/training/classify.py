@@ -173,6 +173,7 @@ def train_classifier(
         "interval_over": by,
         "songs": len(code),
         "unlabelled": whole - len(code),
+        "broken": data.broken,
         "ungrouped": int(found.alone.sum()),
         "copies": int(found.copies.sum()),
         "classes": classes,

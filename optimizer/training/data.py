@@ -42,16 +42,20 @@ class Data:
     info : mapping
         ``encoder``, ``window``, ``layers``, ``key``, ``licence``; what ``embedding.json`` holds.
     folder : Path
+    broken : int
+        Songs that were left out, their embeddings not being numbers.
     """
 
     vectors: np.ndarray
     table: pandas.DataFrame
     info: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path()
+    broken: int = 0
 
     def select(self, rows: np.ndarray) -> Data:
         """Return the rows an index names."""
-        return Data(self.vectors[rows], self.table.iloc[rows].reset_index(drop=True), self.info, self.folder)
+        table = self.table.iloc[rows].reset_index(drop=True)
+        return Data(self.vectors[rows], table, self.info, self.folder, self.broken)
 
     def column(self, name: str) -> np.ndarray:
         """Return a column's values.
@@ -159,12 +163,13 @@ def read_data(folder: Path, tracks: Path | None = None) -> Data:
     if tracks is not None:
         table = _join(table, tracks, folder)
     good = np.isfinite(vectors).all(axis=1)
+    broken = int((~good).sum())
     if info.get("kind") == "fma" or tracks is not None or table_path is None:
         good &= ~table["id"].isin(labels.KNOWN_BAD).to_numpy()
     info["encoder"] = full_name(str(info.get("encoder") or UNKNOWN_ENCODER))
     if not is_name(info["encoder"]):
         raise UsageError(f"{folder}: encoder {info['encoder']!r:.200} must be {A_NAME}.", next_step="Mend its name.")
-    data = Data(np.asarray(vectors, dtype=np.float32), table, info, folder)
+    data = Data(np.asarray(vectors, dtype=np.float32), table, info, folder, broken)
     return data if good.all() else data.select(np.flatnonzero(good))
 
 

@@ -142,6 +142,7 @@ def train_pairwise(
         "pairs": len(pairs.a),
         "ties": int((pairs.share == 0.5).sum()),
         "lost": pairs.lost,
+        "broken": data.broken,
         "ungrouped": int(found.alone[used].sum()),
         "copies": int(found.copies[used].sum()),
         "encoder": {word: data.info.get(word) for word in ("encoder", "window", "layers", "licence")},

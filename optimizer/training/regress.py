@@ -179,6 +179,7 @@ def _one(
             "genre": strata,
             "songs": len(y),
             "unlabelled": whole - len(y),
+            "broken": data.broken,
             "ungrouped": int(found.alone.sum()),
             "without_genre": 0 if strata is None else int(missing(data, strata).sum()),
             "copies": int(found.copies.sum()),

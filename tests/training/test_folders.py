@@ -332,3 +332,26 @@ def test_an_interrupt_is_said_by_every_verb(monkeypatch):
 
 def test_what_is_printed_to_be_typed_can_be(make, tmp_path):
     assert "--scorer '" in train(make(), tmp_path / "my head", "--target", "arousal")
+
+
+@pytest.mark.parametrize("words", [
+    ["--target", "arousal"], ["--task", "classification"], ["--task", "pairwise", "--pairs", "pairs.csv"],
+])  # fmt: skip
+def test_songs_whose_embedding_is_not_numbers_are_counted(make, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    data = make()
+    ids = read_data(data).table["id"].to_numpy()
+    a, b = np.random.default_rng(0).integers(0, 40, (2, 900))
+    pd.DataFrame({"a_id": ids[a], "b_id": ids[b], "winner": "a"}).to_csv("pairs.csv", index=False)
+    train(data, tmp_path / "whole", *words)
+    assert json.loads((tmp_path / "whole" / "card.json").read_text())["broken"] == 0
+    assert "not numbers" not in (tmp_path / "whole" / "card.md").read_text()
+    vectors = np.load(data / "embeddings.npy")
+    vectors[3, 2], vectors[7] = np.nan, np.inf
+    np.save(data / "embeddings.npy", vectors)
+    train(data, tmp_path / "out", *words)
+    assert json.loads((tmp_path / "out" / "card.json").read_text())["broken"] == 2
+    said = "2 songs are left out: their embeddings are not numbers (nan or infinite)."
+    assert said in (tmp_path / "out" / "card.md").read_text()
+    told = CliRunner().invoke(app, ["evaluate", "--data", str(data), "--json"])
+    assert said in told.stderr and json.loads(told.stdout)["songs"] == 38

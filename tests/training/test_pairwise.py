@@ -186,8 +186,8 @@ def test_pairs_without_a_song_show_a_name_of_each_side(tmp_path, write_data):
     data = read_data(write_data(tmp_path / "p", np.eye(2, dtype=np.float32), table))
     rows = {"a_path": ["songs/1.wav", "x/1.wav"], "b_path": ["x/2.wav", "songs/2.wav"], "winner": ["a", "b"]}
     pd.DataFrame(rows).to_csv(tmp_path / "pairs.csv", index=False)
-    with pytest.raises(UsageError, match=r"has both songs in .*p: they name 'x/1\.wav' \(a_path\), and the table's first "
-                                         r"path is 'songs/1\.wav'") as caught:  # fmt: skip
+    with pytest.raises(UsageError, match=r"has both songs in .*p: they name 'x/1\.wav' \(a_path\), and the table's "
+                                         r"first path is 'songs/1\.wav'") as caught:  # fmt: skip
         read_pairs(tmp_path / "pairs.csv", data)
     assert "optimize embed" in caught.value.next_step
     with pytest.raises(UsageError, match=r"none\.csv is not there"):
