@@ -50,12 +50,20 @@ def build(
     json_: Json = False,
 ) -> None:
     """Generate as many clips of each class, embed them, and keep a tenth for judging; running again goes on."""
+    from optimizer.errors import UsageError
+    from optimizer.recipe import DURATION_RANGE
     from optimizer.rendering.registry import RenderOptions, resolve
     from optimizer.training import dataset
-    from optimizer.training.embed import open_space
+    from optimizer.training.embed import SHORTEST, open_space
     from optimizer.training.folder import held
     from optimizer.training.prompts import recipes
 
+    if duration < SHORTEST:
+        raise UsageError(
+            f"--duration {duration:g} must be {SHORTEST:g} to {DURATION_RANGE[1]:g} seconds: a shorter clip cannot "
+            "be heard.",
+            next_step=f"Give --duration {SHORTEST:g} or more.",
+        )
     names = [name.strip() for name in classes.split(",") if name.strip()]
     wanted = recipes(prompts, names, per_class, duration=duration, seed=seed)
     spec = resolve(engine, RenderOptions(model=model, device=device, duration=duration))

@@ -384,3 +384,12 @@ def test_ids_that_songs_share_are_told(tmp_path, songs):
     assert done.exit_code == 0 and "note: 2 ids are those of several songs (5 of 7), the first of them 1" in done.stderr
     assert "7 heard now" in done.stdout
     assert json.loads((tmp_path / "o" / "embedding.json").read_text())["notes"][0].startswith("2 ids are")
+
+
+@pytest.mark.parametrize("seconds", ["0.2", "0.49"])
+def test_clips_too_short_to_be_heard_are_refused_before_they_are_made(tmp_path, seconds):
+    out = tmp_path / "out"
+    words = ["dataset", "build", "--duration", seconds, "--per-class", "2", "--classes", "pop,rock", "--out", str(out)]
+    with pytest.raises(UsageError, match=rf"--duration {seconds} must be 0\.5 to 600 .*\n.*--duration 0\.5"):
+        raise CliRunner().invoke(app, [*words, "--encoder", "acoustic"]).exception
+    assert not out.exists()
