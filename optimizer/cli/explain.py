@@ -90,9 +90,14 @@ def explain(
     print(
         f"The recipe expected to do best: {words}.\n  A new take of it scores {favourite.expected.mean:.2f} on average "
         f"({favourite.expected.low:.2f} to {favourite.expected.high:.2f}); it has {favourite.songs} songs, and is the "
-        f"best one with probability {favourite.probability:.0%}."
+        f"best one with probability {_percent(favourite.probability)}."
     )
     print(f"Another {more} songs are expected to lift the mean of the best {top} by {gain:.2f}.")
+
+
+def _percent(probability: float) -> str:
+    # A thousand draws that never met it do not make it impossible.
+    return "under 1 %" if probability < 0.01 else f"{probability:.0%}"
 
 
 def _interval(estimate: Estimate) -> dict[str, float]:
