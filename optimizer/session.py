@@ -326,7 +326,8 @@ def open_session(options: Options) -> Session:
     if options.sampler is not None and options.sampler != "topk":
         from optimizer.samplers import check_name
 
-        check_name(options.sampler)
+        if note := check_name(options.sampler):
+            notes.append(note)
     engine = _engine_of(settled, notes)
     scorer = _scorer_of(settled, space, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)

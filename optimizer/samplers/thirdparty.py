@@ -42,8 +42,8 @@ def build(
     Parameters
     ----------
     name : str
-        One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` and may be
-        given nothing else.
+        One of `NAMES`, or ``package.module:Class`` of a class or function that takes ``seed`` or nothing. Without
+        ``seed`` only a sampler in which nothing is random resumes exactly.
     search_space, subspaces, seed, n_trials, explore, ahead, goal, per_genre, prior, replay_plans, model
         See `TopKSampler`. Samplers other than ``topk`` know of these only the spaces, seed, explore and ahead.
 
@@ -75,8 +75,13 @@ def build(
     return StatelessSampler(factory, search_space, seed=seed, subspaces=subspaces, explore=explore, ahead=ahead)
 
 
-def check_name(name: str) -> None:
+def check_name(name: str) -> str | None:
     """Import and make a sampler once, before a run is bound to its name.
+
+    Returns
+    -------
+    str or None
+        What its user should know.
 
     Raises
     ------
@@ -85,8 +90,15 @@ def check_name(name: str) -> None:
     MissingPrerequisite
         If it needs a package that is not here.
     """
-    if name != "topk":
-        _factory(name)
+    if name == "topk":
+        return None
+    _factory(name)
+    if ":" in name and not _takes_seed(_imported(name)):
+        return (
+            f"Sampler {name!r} takes no `seed`: if anything in it is random, a run that is resumed will not propose "
+            "what it would have. A function that takes `seed` and makes it would."
+        )
+    return None
 
 
 def _factory(name: str) -> Callable[[int], BaseSampler]:
@@ -115,16 +127,19 @@ def _gaussian_process(seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
-def _foreign(name: str) -> Callable[[int], BaseSampler]:
+def _imported(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     try:
-        made = getattr(importlib.import_module(module_name), attribute)
+        return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:  # A module runs whatever its author wrote.
         raise UsageError(
             f"sampler {name!r} cannot be imported: {_said(error)}.",
             next_step="Name it as package.module:Class, and put its folder on PYTHONPATH.",
         ) from error
 
+
+def _foreign(name: str) -> Callable[[int], BaseSampler]:
+    made = _imported(name)
     seeded = _takes_seed(made)
 
     def factory(seed: int) -> BaseSampler:
@@ -139,12 +154,6 @@ def _foreign(name: str) -> Callable[[int], BaseSampler]:
             raise UsageError(
                 f"sampler {name!r} is a {type(sampler).__name__}, not an optuna.samplers.BaseSampler.",
                 next_step="Name a class of samplers, or a function that takes `seed` and returns one.",
-            )
-        if not seeded:
-            raise UsageError(
-                f"sampler {name!r} takes no `seed`: a run that is resumed would not propose what it would have.",
-                next_step="Wrap it in a function that takes `seed` and draws by it alone; it may ignore the seed if "
-                "nothing in the sampler is random.",
             )
         return sampler
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,7 +53,6 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("own_samplers:Absent", "cannot be imported"),
         ("own_samplers:NoSampler", "is a NoSampler, not an optuna.samplers.BaseSampler"),
         ("own_samplers:broken", "cannot be made: no such table"),
-        ("own_samplers:Unseeded", "takes no `seed`: a run that is resumed"),
         ("optuna.samplers:GridSampler", "cannot be made"),
     ],
 )
@@ -74,3 +74,13 @@ def test_whatever_takes_a_seed_resumes_exactly(world: SimpleNamespace, name: str
     plain = world.run(make, world.one, 10)
     broken = world.run(make, world.one, 10, kills=0.4, disorder=1)
     assert world.recipes(plain) == world.recipes(broken)
+
+
+@pytest.mark.usefixtures("module")
+def test_who_takes_no_seed_is_told_what_that_means(tmp_path: Path) -> None:
+    asked = Options("bhangra", runs_dir=tmp_path, renderer="synth", scorer="acoustic", trials=2)
+    session = open_session(replace(asked, sampler="own_samplers:Unseeded"))
+    assert any("own_samplers:Unseeded" in note and "takes no `seed`" in note for note in session.notes)
+    assert not any(
+        "seed" in note for note in open_session(replace(asked, study="b", sampler="own_samplers:passing")).notes
+    )
