@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
     parser.add_argument(
         "--part",
-        choices=("one", "ten", "changed", "gp", "prior", "flight", "proposal"),
+        choices=("one", "ten", "changed", "gp", "prior", "same", "flight", "proposal"),
         action="append",
         help="default: one, ten and changed",
     )
@@ -233,6 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         names = ("random", "ours", "sizes", "effects", "oracle")
         tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
         numbers["prior"] = run(tasks, lengths=lengths, title="One genre, after twenty songs of each of nine others")
+    if "same" in chosen_parts:
+        lengths = options.lengths or (30, 60)
+        names = ("random", "ours", "prior", "prior swept", "oracle")
+        tasks = [Task(world, world % 10, None, lengths, names) for world in worlds]
+        numbers["same"] = run(tasks, lengths=lengths, title="One genre, after twenty songs of it")
     if "flight" in chosen_parts:
         lengths = options.lengths or (30, 60)
         names = (

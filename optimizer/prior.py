@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PRIOR_FILE = "prior.json"
 """What the run's search begins with, as it was when the run was started."""
 SWEPT = 20
-"""Earlier songs of a genre with which a search needs no sweep of its own: four times the sweep of one genre."""
+"""Earlier songs of a genre with which a sweep gains nothing more (docs/search.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Prior:
         return bool(self.observations or self.others)
 
     def covers(self, space: SearchSpace) -> bool:
-        """Whether each genre of `space` has `SWEPT` songs or more: a sweep would teach little beside them."""
+        """Whether each genre of `space` has `SWEPT` songs or more, so that no sweep is needed."""
         if not self.observations:
             return False
         grid = _grid(space)
