@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def read_pairs(path: Path, data: Data, winner: str = "winner") -> Pairs:
     Raises
     ------
     UsageError
-        If the columns or a winner are not legal, or no pair is left.
+        If the columns or a winner are not legal, a song is named by an id that is another's too, or no pair is left.
     """
     frame = read_frame(path)
     if winner not in frame.columns:
@@ -88,16 +89,28 @@ def _rows(frame: Any, side: str, path: Path, data: Data) -> np.ndarray:
     if f"{side}_study" in frame and {"study", "number"} <= set(table_.columns):
         known = [f"{s}/{n}" for s, n in zip(table_["study"], table_["number"], strict=True)]
         ways.append((known, [f"{s}/{n}" for s, n in zip(frame[f"{side}_study"], frame[f"{side}_number"], strict=True)]))
-    if f"{side}_id" in frame:
-        ways.append((table_["id"].astype(str).tolist(), frame[f"{side}_id"].astype(str)))
+    ids = frame[f"{side}_id"].astype(str).tolist() if f"{side}_id" in frame else None
+    if ids is not None:
+        ways.append((table_["id"].astype(str).tolist(), ids))
     if not ways:
         raise UsageError(f"{path} names its songs by none of {side}_sha256, {side}_path, {side}_id, {side}_study.")
     rows = np.full(len(frame), -1)
     for known, wanted in ways:
         place = {name: row for row, name in enumerate(known)}
         found = np.array([place.get(name, -1) for name in wanted])
+        if wanted is ids:
+            _refuse_shared(side, [name for name, row in zip(ids, rows, strict=True) if row < 0], known, data)
         rows = np.where(rows < 0, found, rows)
     return rows
+
+
+def _refuse_shared(side: str, wanted: list[str], known: list[str], data: Data) -> None:
+    count = Counter(known)
+    if (name := next((name for name in wanted if count[name] > 1), None)) is not None:
+        raise UsageError(
+            f"{side}_id {name} is that of {count[name]} songs of {data.folder}.",
+            next_step=f"Name songs by {side}_path or {side}_sha256.",
+        )
 
 
 def _absolute(names: list[str], folder: Path) -> list[str]:

@@ -192,3 +192,17 @@ def test_pairs_without_a_song_show_a_name_of_each_side(tmp_path, write_data):
     assert "optimize embed" in caught.value.next_step
     with pytest.raises(UsageError, match=r"none\.csv is not there"):
         read_pairs(tmp_path / "none.csv", data)
+
+
+def test_an_id_of_several_songs_names_none_of_them(tmp_path, write_data):
+    table = pd.DataFrame({"id": [1, 2, 2, 3], "path": ["1.wav", "2.wav", "3.wav", "4.wav"]})
+    data = read_data(write_data(tmp_path / "p", np.eye(4, dtype=np.float32), table))
+    frame = pd.DataFrame({"a_id": [1, 1], "b_id": [3, 2], "winner": ["a", "b"]})
+    frame.to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(UsageError, match=r"b_id 2 is that of 2 songs of .*p\.\n.*b_path or b_sha256"):
+        read_pairs(tmp_path / "pairs.csv", data)
+    # Told by their paths the ids do not matter; and nor do those of songs that nobody asks for.
+    frame.assign(a_path="1.wav", b_path=["4.wav", "3.wav"]).to_csv(tmp_path / "paths.csv", index=False)
+    assert list(read_pairs(tmp_path / "paths.csv", data).b) == [3, 2]
+    frame.iloc[:1].to_csv(tmp_path / "one.csv", index=False)
+    assert list(read_pairs(tmp_path / "one.csv", data).b) == [3]
