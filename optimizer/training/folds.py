@@ -13,13 +13,7 @@ LEAST = 5
 """Witnesses in each of several parts: ranks of fewer say nothing."""
 
 
-def divide(
-    count: int,
-    witnesses: int,
-    one: Callable[[], Split],
-    several: Callable[[], list[Split]],
-    usable: Callable[[Split], bool] = lambda split: all(map(len, split.parts)),
-) -> list[Split]:
+def divide(count: int, witnesses: int, one: Callable[[], Split], several: Callable[[], list[Split]]) -> list[Split]:
     """Return the splits to judge by: one, or as many as there are parts that judge in turn.
 
     Parameters
@@ -30,8 +24,6 @@ def divide(
         Songs, or groups of them, in all.
     one, several : callable
         Make the single split, or `count` of them.
-    usable : callable
-        Whether a split has what it takes.
 
     Raises
     ------
@@ -48,8 +40,12 @@ def divide(
             f"{witnesses}."
         )
     splits = several()
-    if not all(map(usable, splits)):
-        raise UsageError(f"--folds {count} leaves a part without what it needs.", next_step="Ask for fewer.")
+    if not all(len(part) for split in splits for part in split.parts):
+        raise UsageError(
+            f"--folds {count} leaves nothing to learn from, to choose by or to judge by in one of them: groups are too "
+            "large.",
+            next_step="Ask for fewer.",
+        )
     return splits
 
 

@@ -71,7 +71,7 @@ def test_parts_that_cannot_be_had_are_refused():
     with pytest.raises(UsageError, match="--folds 2 must be 1: "):
         divide(2, 9, lambda: one, lambda: [one])
     empty = folds_within(np.zeros(2, dtype=int), 5, 0)
-    with pytest.raises(UsageError, match="--folds 4 leaves a part without"):
+    with pytest.raises(UsageError, match="--folds 4 leaves nothing to learn from"):
         divide(4, 23, lambda: one, lambda: empty)
     assert divide(1, 3, lambda: one, list) == [one]
 
