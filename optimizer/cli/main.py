@@ -37,14 +37,31 @@ from optimizer.errors import Interrupted, OptimizeError
 
 
 class Verbs(TyperGroup):
-    """The verbs; an interrupt is said on stderr, whichever it meets."""
+    """The verbs: an interrupt is said on stderr, whichever it meets, and so is the value that an option cannot take."""
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        try:
+            return super().make_context(*args, **settings)
+        except typer.BadParameter as error:
+            _name_value(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            _name_value(error)
+            raise
         except KeyboardInterrupt:
             # Typer itself would leave without a word.
             raise Interrupted("interrupted.") from None
+
+
+def _name_value(error: typer.BadParameter) -> None:
+    """Put the value into a message of pydantic's, by which Typer checks options; it tells only the legal form."""
+    found = error.__cause__.errors() if hasattr(error.__cause__, "errors") else []
+    if found and error.message.startswith("Input should "):
+        error.message = f"{found[0]['input']!r} must {error.message.removeprefix('Input should ')}"
 
 
 app = typer.Typer(
