@@ -59,7 +59,8 @@ class Verbs(TyperGroup):
 
 def _name_value(error: typer.BadParameter) -> None:
     """Put the value into a message of pydantic's, by which Typer checks options; it tells only the legal form."""
-    found = error.__cause__.errors() if hasattr(error.__cause__, "errors") else []
+    cause: Any = error.__cause__
+    found = cause.errors() if hasattr(cause, "errors") else []
     if found and error.message.startswith("Input should "):
         error.message = f"{found[0]['input']!r} must {error.message.removeprefix('Input should ')}"
 
