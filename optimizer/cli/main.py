@@ -33,7 +33,7 @@ from optimizer.cli import (
     verify,
     votes,
 )
-from optimizer.errors import Interrupted, OptimizeError
+from optimizer.errors import Interrupted, MissingPrerequisite, OptimizeError
 
 
 class Verbs(TyperGroup):
@@ -52,6 +52,13 @@ class Verbs(TyperGroup):
         except typer.BadParameter as error:
             _name_value(error)
             raise
+        except ModuleNotFoundError as error:
+            from optimizer.scoring.packages import INSTALL, MODELS
+
+            package = (error.name or "").partition(".")[0]
+            if package not in MODELS:
+                raise
+            raise MissingPrerequisite(f"this needs {package}, not installed here.", next_step=INSTALL) from error
         except KeyboardInterrupt:
             # Typer itself would leave without a word.
             raise Interrupted("interrupted.") from None

@@ -58,6 +58,7 @@ def train(
 ) -> None:
     """Train a head on embeddings and print its card; its folder is a scorer: --scorer DIR."""
     from optimizer.errors import UsageError, did_you_mean
+    from optimizer.scoring.packages import require_packages
     from optimizer.training import earlier
     from optimizer.training.data import read_data
     from optimizer.training.folder import held
@@ -67,6 +68,7 @@ def train(
     for option, given, owner in (("--pairs", pairs, "pairwise"), ("--genre", genre, "regression")):
         if given is not None and task != owner:
             raise UsageError(f"{option} {given} means nothing to --task {task}; it is for --task {owner}.")
+    require_packages(*(["torch"] if recipe != "ridge" else []), "safetensors", who=f"--recipe {recipe}")
     if task == "regression" and target is None:
         raise UsageError("--task regression needs --target COLUMN.")
     learnt = target or ("winner" if task == "pairwise" else "label")

@@ -9,8 +9,12 @@ from optimizer.errors import MissingPrerequisite
 INSTALL = "Install them with: pip install 'banger-optimizer[models]'"
 
 
-def require_packages(*names: str, install: str = INSTALL) -> None:
-    """Check that packages can be found.
+MODELS = ("torch", "transformers", "diffusers", "accelerate", "safetensors")
+"""What the extra of `INSTALL` brings."""
+
+
+def require_packages(*names: str, install: str = INSTALL, who: str = "this scorer") -> None:
+    """Check that packages can be found, for `who` needs them.
 
     Raises
     ------
@@ -19,4 +23,4 @@ def require_packages(*names: str, install: str = INSTALL) -> None:
     """
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise MissingPrerequisite(f"this scorer needs {' and '.join(missing)}, not installed here.", next_step=install)
+        raise MissingPrerequisite(f"{who} needs {' and '.join(missing)}, not installed here.", next_step=install)
