@@ -87,10 +87,10 @@ def explain(
         print(f"\n{len(prior.observations)} of the songs are those the search began with (--prior).")
     print(f"\nLuck of the draw: {share.mean:.0%} of the variance between songs ({share.low:.0%} to {share.high:.0%}).")
     words = ", ".join(f"{name} {value}" for name, value in favourite.params.items())
-    songs = "song" if favourite.songs == 1 else "songs"
+    songs = f"{favourite.songs} song{'s' if favourite.songs != 1 else ''}"
     print(
         f"The recipe expected to do best: {words}.\n  A new take of it scores {favourite.expected.mean:.2f} on average "
-        f"({favourite.expected.low:.2f} to {favourite.expected.high:.2f}); it has {favourite.songs} {songs}, and is the "
+        f"({favourite.expected.low:.2f} to {favourite.expected.high:.2f}); it has {songs}, and is the "
         f"best one with probability {_percent(favourite.probability)}."
     )
     print(f"Another {more} songs are expected to lift the mean of the best {top} by {gain:.2f}.")
