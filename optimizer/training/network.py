@@ -28,9 +28,6 @@ CHECKPOINT_SECONDS = 5.0
 FORMAT = 3
 """Of a checkpoint; one of another release is not gone on with, for its numbers would come out otherwise."""
 
-WIDE = 2**17
-"""Weights in the first layer from which its products, and the step of all weights, are worth two cores."""
-
 PUBLISHED_HIDDEN = (512, 256, 128)
 PUBLISHED_DROPOUT = 0.3
 
@@ -176,7 +173,7 @@ def train(
     """
     import torch
 
-    from optimizer.training.perceptron import Perceptron
+    from optimizer.training.perceptron import LARGE, Perceptron
 
     kept = checkpoints.load(key)
     if kept is not None and kept["done"]:
@@ -185,8 +182,8 @@ def train(
     # A generator of its own: trainings side by side do not draw from each other's numbers.
     generator = torch.Generator().manual_seed(seed)
     # Batches are small: on two cores all but the largest products would wait for each other, and sums lose their order.
-    wide = x.shape[1] * (recipe.hidden or (outputs,))[0] >= WIDE
-    most = min(2, torch.get_num_threads()) if wide else 1
+    large = x.shape[1] * (recipe.hidden or (outputs,))[0] >= LARGE
+    most = min(2, torch.get_num_threads()) if large else 1
     with threads(1):
         network = Perceptron(x.shape[1], outputs, recipe, generator)
         adam = torch.optim.AdamW([network.flat], lr=recipe.rate, weight_decay=recipe.decay, fused=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 EPSILON, MOMENTUM = 1e-5, 0.1
 """Of the batch norm, as in the published head."""
 
+LARGE = 2**17
+"""Weights from which a layer's products are shared among threads; less is done before a second one has begun."""
+
 _ALIGN = 16
 """Floats: every matrix begins on a cache line."""
 
@@ -45,6 +48,11 @@ class _Layer:
     shift: _Part | None
     mean: torch.Tensor
     var: torch.Tensor
+
+    @property
+    def large(self) -> bool:
+        """Whether its products are worth more than one thread."""
+        return self.weight.value.numel() >= LARGE
 
     def linear(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the linear layer makes of inputs [shape=(n, inputs)]."""
@@ -101,7 +109,7 @@ class Perceptron:
     flat : float tensor
         All parameters; its ``grad`` is filled by a loss's backward pass.
     threads : int
-        For the first layer's products; what else a step does is too little to share out.
+        For the products of large layers; what else a step does is too little to share out.
     """
 
     def __init__(self, inputs: int, outputs: int, recipe: Recipe, generator: torch.Generator) -> None:
@@ -184,7 +192,7 @@ class Perceptron:
 
         masks, saved = self._masks(len(x)), list[Any]()
         for number, layer in enumerate(self._layers):
-            with threads(self.threads if number == 0 else 1):
+            with threads(self.threads if layer.large else 1):
                 z = layer.linear(x)
             if layer is self._layers[-1]:
                 saved.append((x, None, None, None, None))
@@ -223,10 +231,10 @@ class Perceptron:
                 # The norm takes the batch's mean off: a bias before it changes nothing, and its gradient stays 0.
             else:
                 _add(layer.bias.slope, slope.sum(0), fresh)
-            with threads(self.threads if layer is self._layers[0] else 1):
+            with threads(self.threads if layer.large else 1):
                 layer.learn(x, slope, fresh)
-            if layer is not self._layers[0]:
-                slope = slope @ layer.weight.value.t()
+                if layer is not self._layers[0]:
+                    slope = slope @ layer.weight.value.t()
             after = x
 
     def _masks(self, n: int) -> list[torch.Tensor]:

@@ -86,7 +86,7 @@ def test_a_state_is_taken_back_whole():
     assert torch.equal(one.predict(torch.ones(2, 9)), two.predict(torch.ones(2, 9)))
 
 
-def fit(seed, n=129, inputs=8, hidden=16):
+def fit(seed, n=129, inputs=8, hidden=16, second=6):
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((n, inputs)).astype(np.float32), rng.standard_normal(n).astype(np.float32)
     labels = torch.from_numpy(y)
@@ -98,7 +98,7 @@ def fit(seed, n=129, inputs=8, hidden=16):
     def validate(predict):
         return float(((predict(x)[:, 0] - y) ** 2).mean())
 
-    recipe = Recipe(hidden=(hidden, 6), epochs=4)
+    recipe = Recipe(hidden=(hidden, second), epochs=4)
     done = train(x, outputs=1, rows=n, loss=loss, validate=validate, recipe=recipe, seed=seed, key="k",
                  checkpoints=Checkpoints(None))  # fmt: skip
     return {name: array.tobytes() for name, array in done.tensors.items()}
@@ -121,12 +121,11 @@ def test_two_cores_give_the_numbers_of_one(monkeypatch):
         return threads(count)
 
     monkeypatch.setattr("optimizer.training.perceptron.threads", counted)
-    monkeypatch.setattr("optimizer.training.network.WIDE", 256 * 512)
     found = []
     with threads(2):
         for count in (1, 2):
             monkeypatch.setattr("optimizer.training.parallel.cores", lambda count=count: count)
-            found.append(fit(0, inputs=256, hidden=512))
+            found.append(fit(0, inputs=512, hidden=512, second=256))
     assert used == {1, 2}
     assert found[0] == found[1]
 
