@@ -10,10 +10,11 @@ import pytest
 
 from optimizer.errors import UsageError
 from optimizer.intake import make_study
+from optimizer.opening import begin, open_session
+from optimizer.options import Options
 from optimizer.runs import RunDirectory
 from optimizer.samplers import derive_seed
 from optimizer.search_space import load_genre
-from optimizer.session import Options, begin, open_session
 
 SCORER = "acoustic"
 

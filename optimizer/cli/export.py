@@ -109,8 +109,9 @@ def longer(
     records: Sequence[Record], songs: Sequence[Song], duration: float, sandbox: str
 ) -> dict[tuple[str, int], Song]:
     """Render songs again at another length, and score them again."""
+    from optimizer.opening import reopen
     from optimizer.runs import RunDirectory
-    from optimizer.session import render_again, reopen
+    from optimizer.session import render_again
 
     sessions = {
         record.name: reopen(RunDirectory(record.folder), duration=duration, sandbox=sandbox) for record in records

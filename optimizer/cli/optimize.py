@@ -18,7 +18,8 @@ from optimizer.errors import Interrupted, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from optimizer.loop import Loop
-    from optimizer.session import Options, Session
+    from optimizer.options import Options
+    from optimizer.session import Session
     from optimizer.song import Record
 
 PROGRESS = ("auto", "rich", "plain", "json", "none")
@@ -124,7 +125,7 @@ def main(
         raise UsageError(
             f"--progress {progress!r} is not one of {', '.join(PROGRESS)}.{did_you_mean(progress, PROGRESS)}"
         )
-    from optimizer.session import Options
+    from optimizer.options import Options
 
     names = Options.__dataclass_fields__
     given = {name: value for name, value in ctx.params.items() if name in names}
@@ -136,7 +137,7 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
     """Open the run, search to the target, and print the best."""
     from optimizer.cli.display import make
     from optimizer.loop import Budget
-    from optimizer.session import begin, open_session
+    from optimizer.opening import begin, open_session
     from optimizer.study import open_storage, read_record
 
     session = open_session(options)
@@ -175,7 +176,7 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
 
 def songs_asked_for(options: Options, done: int, target: int | None) -> int:
     """Return how many songs the run shall have; `NO_END` where time alone decides."""
-    from optimizer.session import DEFAULT_TRIALS
+    from optimizer.options import DEFAULT_TRIALS
 
     if options.more is not None:
         return done + options.more

@@ -28,7 +28,8 @@ def rerender(
     json_: Json = False,
 ) -> None:
     """Render a song's recipe again, at another length, and score it again."""
-    from optimizer.session import render_again, reopen
+    from optimizer.opening import reopen
+    from optimizer.session import render_again
 
     run = run_of(study, runs_dir)
     song = song_of(record_of(study, runs_dir), trial)

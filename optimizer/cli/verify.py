@@ -27,7 +27,7 @@ def verify(
     """Render fresh takes of the top recipes and report how the promise held; the study itself is not touched."""
     from optimizer import verifying
     from optimizer.errors import UsageError
-    from optimizer.session import reopen
+    from optimizer.opening import reopen
 
     run = run_of(study, runs_dir)
     record = record_of(study, runs_dir)

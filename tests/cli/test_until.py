@@ -7,7 +7,8 @@ import json
 import pytest
 
 from optimizer.cli import optimize, studies
-from optimizer.session import Options, begin, open_session
+from optimizer.opening import begin, open_session
+from optimizer.options import Options
 from optimizer.study import read_record
 
 

@@ -10,8 +10,9 @@ import pytest
 from optuna.samplers import BaseSampler
 
 from optimizer.errors import UsageError
+from optimizer.opening import open_session
+from optimizer.options import Options
 from optimizer.samplers import build
-from optimizer.session import Options, open_session
 
 MODULE = """
 from optuna.samplers import RandomSampler
