@@ -143,11 +143,25 @@ def ours(field: Field, songs: int, seed: int, *, flight: int = 1) -> None:
     _spend(field, songs, Policy(Grid(space, subspaces), seed, songs), flight)
 
 
+class Prototype(Policy):
+    """The published prototype's rule: two standard deviations of curiosity to the end."""
+
+    def curiosity(self, begun: int) -> float:
+        """Return the width of the confidence bound."""
+        return 2.0
+
+
 def published_model(field: Field, songs: int, seed: int) -> None:
     """The published prototype: the same model with its sizes and noise as fitted, two sds of curiosity, no sweep."""
     space, subspaces = field.spaces()
     model = Model(sizes=((PUBLISHED, 0.0),), learned=True)
-    _spend(field, songs, Policy(Grid(space, subspaces), seed, None, explore=0, model=model))
+    _spend(field, songs, Prototype(Grid(space, subspaces), seed, None, explore=0, model=model))
+
+
+def of_unknown_length(field: Field, songs: int, seed: int) -> None:
+    """Ours, not told how many songs there will be."""
+    space, subspaces = field.spaces()
+    _spend(field, songs, Policy(Grid(space, subspaces), seed, None))
 
 
 def told(field: Field, songs: int, seed: int) -> None:
@@ -279,6 +293,7 @@ def policies(genres: int) -> dict[str, Runs]:
         "gp": with_optuna(gp),
         "blm": published_model,
         "ours": ours,
+        "open": of_unknown_length,
         "told": told,
         "sizes": with_learned_sizes,
         "effects": with_carried_effects,

@@ -190,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--songs", type=Path, help="songs to fit the worlds to (songs200.csv); the published table without"
     )
+    parser.add_argument("--table", action="store_true", help="draw from the published table, wherever the songs are")
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
     parser.add_argument(
@@ -208,14 +209,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.part == ["proposal"]:
         proposal()
         return
-    songs = options.songs if options.songs is not None else (BESIDE if BESIDE.is_file() else None)
+    if options.table and options.songs is not None:
+        parser.error("--table and --songs cannot be given together")
+    songs = options.songs if options.songs is not None else (BESIDE if BESIDE.is_file() and not options.table else None)
     print(f"worlds fitted to {songs}" if songs else "worlds drawn from the published genre table")
     count = 16 if options.quick else options.worlds
     chosen_parts = options.part or ["one", "ten", "changed"]
     plain = ("random", "grid", "recipe", "nsga2", "tpe", "tpe tuned", "ours", "oracle")
     if options.policy:
         wanted = ("random", "oracle", *options.policy)
-        plain = tuple(name for name in (*plain[:-2], "blm", "ours", "told", "oracle") if name in wanted)
+        plain = tuple(name for name in (*plain[:-2], "blm", "open", "ours", "told", "oracle") if name in wanted)
     run = partial(compare, jobs=options.jobs, songs=songs)
     worlds = range(options.first, options.first + count)
     numbers = {}

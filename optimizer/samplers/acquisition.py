@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 
 WIDTH = 3.0
 """Width of the confidence bound, in standard deviations of the expectation, before the first song."""
-OPEN_WIDTH = 2.0
-"""Width where nobody said how many songs there will be."""
+SHORTEST = 30
+"""Songs that a search is taken to have in total, where nobody said; doubled whenever they are there."""
 LEAST_LEFT = 0.02
 """Share of the songs that counts as left at the end, so that points known equally well are still told apart."""
 TAIL = 1.0
@@ -32,10 +32,13 @@ def width(begun: int, n_trials: int | None) -> float:
     begun : int
         Songs made or in the making.
     n_trials : int or None
-        Songs in total.
+        Songs in total. Where nobody said, 30, 60, 120 ..., the first of them that is not reached: at 30 songs that is
+        worth a constant width and 0.01 more, later as much as one (docs/search.md).
     """
     if n_trials is None:
-        return OPEN_WIDTH
+        n_trials = SHORTEST
+        while n_trials <= begun:
+            n_trials *= 2
     left = max(n_trials - begun, 0) / max(n_trials, 1)
     return WIDTH * math.sqrt(max(left, LEAST_LEFT))
 

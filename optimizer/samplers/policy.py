@@ -94,6 +94,10 @@ class Policy:
         """Songs of the sweep."""
         return default_explore(self.grid, self.n_trials) if self.explore is None else self.explore
 
+    def curiosity(self, begun: int) -> float:
+        """Return the width of the confidence bound after so many songs; see `width`."""
+        return width(begun, self.n_trials)
+
     def sweep(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
         """Return the next point of the sweep; it depends on what was asked and what failed, not on scores."""
         return Proposal(sweep_point(self.grid, history, self.seed, fixed=fixed), "sweep")
@@ -130,7 +134,7 @@ class Policy:
             among = [min(among, key=lambda number: (gathered.begun[number], number))]
         at = self._candidates(history, gathered, among, fixed)
         beliefs, _ = gathered.model.believe(self.grid.blocks, gathered.evidence, at, gathered.pending)
-        wide = width(history.begun, self.n_trials)
+        wide = self.curiosity(history.begun)
         competing = len(among) > 1 and self.goal == "best"
         left = (self.n_trials if self.n_trials is not None else 2 * history.begun) - history.begun
         best: tuple[float, int, int, Belief] | None = None
@@ -150,7 +154,7 @@ class Policy:
         if not plans:
             return None
         costs, limit = measured_costs(history.observations), threshold(history.observations)
-        wide = width(history.begun, self.n_trials)
+        wide = self.curiosity(history.begun)
         belief = fresh[1]
         best = float(log_excess(belief.mean + wide * belief.sd, np.array([belief.noise]), limit)[0]) - np.log(
             costs.fresh

@@ -15,7 +15,14 @@ def test_curiosity_ends_with_the_songs() -> None:
     assert widths[0] == pytest.approx(3.0)
     assert widths == sorted(widths, reverse=True)
     assert 0 < width(30, 30) == width(45, 30) < 0.5
-    assert width(7, None) == 2.0
+
+
+def test_a_search_of_unknown_length_is_taken_for_thirty_songs_and_then_for_twice_as_many() -> None:
+    unknown = [width(begun, None) for begun in range(130)]
+    known = [width(begun, total) for total, songs in ((30, range(30)), (60, range(30, 60)), (120, range(60, 120)))
+             for begun in songs]  # fmt: skip
+    assert unknown[:120] == known
+    assert unknown[120:] == [width(begun, 240) for begun in range(120, 130)]
 
 
 def test_the_tail_is_that_of_the_maximum_of_gaussians() -> None:
