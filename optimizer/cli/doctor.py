@@ -17,7 +17,7 @@ from optimizer.cli.options import RUNS_DIR, Json, RunsDir, print_json
 from optimizer.errors import MissingPrerequisite, OptimizeError
 
 ENGINES = ("synth", "acestep", "acestep-native", "musicgen")
-SCORERS = ("acoustic", "banger", "tunejury", "clap", "audiobox")
+SCORERS = ("acoustic", "banger", "tunejury", "clap", "audiobox", "emotion")
 ROOM = 2 << 30
 """Bytes; a song of 30 s takes about 8 MB, so this is room for a couple of hundred."""
 

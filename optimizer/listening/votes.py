@@ -18,7 +18,7 @@ from optimizer.runs import storage_error, write_atomic
 
 VOTES_FILE = "votes.jsonl"
 CHOICES = ("left", "right", "tie")
-PAIR_COLUMNS = ("a_study", "a_number", "a_sha256", "b_study", "b_number", "b_sha256", "winner")
+PAIR_COLUMNS = ("a_study", "a_number", "a_sha256", "b_study", "b_number", "b_sha256", "winner", "listener")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,8 @@ def _vote(fields: dict[str, Any]) -> Vote:
 def write_pairs(votes: Iterable[Vote], path: Path) -> int:
     """Write the votes as a CSV file for ``optimize train --task pairwise``.
 
-    Columns are `PAIR_COLUMNS`: a is the left song, b the right one, ``winner`` is ``a``, ``b`` or ``tie``.
+    Columns are `PAIR_COLUMNS`: a is the left song, b the right one, ``winner`` is ``a``, ``b`` or ``tie``. The listener is
+    written too, for one ear's votes depend on each other: ``optimize evaluate --pairs`` asks who was asked.
 
     Returns
     -------
@@ -193,7 +194,7 @@ def write_pairs(votes: Iterable[Vote], path: Path) -> int:
     for vote in votes:
         winner = {"left": "a", "right": "b", "tie": "tie"}[vote.choice]
         a, b = vote.left, vote.right
-        writer.writerow([a.study, a.number, a.sha256, b.study, b.number, b.sha256, winner])
+        writer.writerow([a.study, a.number, a.sha256, b.study, b.number, b.sha256, winner, vote.listener])
         rows += 1
     write_atomic(path, text.getvalue().encode())
     return rows

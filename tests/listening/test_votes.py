@@ -110,10 +110,14 @@ def test_waits_for_another_process_that_is_writing(path):
 
 
 def test_pairs_name_the_winner(tmp_path):
-    votes = [replace(VOTE, ballot=choice, choice=choice) for choice in ("left", "right", "tie")]
+    votes = [
+        replace(VOTE, ballot=choice, choice=choice, listener=who)
+        for choice, who in zip(("left", "right", "tie"), ("me", "you", "ਤੂੰ"), strict=True)
+    ]
     assert write_pairs(votes, tmp_path / "pairs.csv") == 3
     with (tmp_path / "pairs.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == PAIR_COLUMNS
     assert [row["winner"] for row in rows] == ["a", "b", "tie"]
+    assert [row["listener"] for row in rows] == ["me", "you", "ਤੂੰ"]
     assert (rows[0]["a_number"], rows[0]["b_study"], rows[0]["b_sha256"]) == ("1", "ਢੋਲ", "22")
