@@ -179,8 +179,8 @@ def _vote(fields: dict[str, Any]) -> Vote:
 def write_pairs(votes: Iterable[Vote], path: Path) -> int:
     """Write the votes as a CSV file for ``optimize train --task pairwise``.
 
-    Columns are `PAIR_COLUMNS`: a is the left song, b the right one, ``winner`` is ``a``, ``b`` or ``tie``. The listener is
-    written too, for one ear's votes depend on each other: ``optimize evaluate --pairs`` asks who was asked.
+    Columns are `PAIR_COLUMNS`: a is the left song, b the right one, ``winner`` is ``a``, ``b`` or ``tie``. The listener
+    is written too, for one ear's votes depend on each other: ``optimize evaluate --pairs`` looks for that column.
 
     Returns
     -------
