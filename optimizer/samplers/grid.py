@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.errors import UsageError
 from optimizer.samplers.ranges import BPM, SLACK, Spacing, levels_of
 from optimizer.samplers.seeds import derive_seed
 
@@ -124,6 +125,9 @@ class Block:
         """Return the index of a point, or None where the block does not contain it."""
         index = 0
         for factor, size in zip(self.factors, self.shape, strict=True):
+            if size == 1 and factor.name not in params:
+                # Nobody need ask for what cannot be otherwise.
+                continue
             try:
                 level = factor.level(params.get(factor.name))
             except TypeError:
@@ -177,7 +181,7 @@ class Grid:
     Raises
     ------
     UsageError
-        If a parameter has no value, one value twice, or a range that cannot be searched.
+        If a parameter has no value, one value twice, or a range that cannot be searched, or a genre is None.
     """
 
     def __init__(
@@ -189,7 +193,11 @@ class Grid:
         if subspaces is None and GENRE in levels:
             # A list may be one that can be read only once.
             space = {name: values if own == "listed" else search_space[name] for name, (values, own) in levels.items()}
-            subspaces = {str(genre): _of_genre(genre, space) for genre in self.values[GENRE]}
+            subspaces = {genre: _of_genre(genre, space) for genre in self.values[GENRE]}
+        if None in (subspaces or ()):
+            raise UsageError(
+                "genre None is not usable: a genre must be a name or a number.", next_step="Give it a name."
+            )
         if subspaces is None:
             self.blocks: tuple[Block, ...] = (_block(None, levels),)
         else:

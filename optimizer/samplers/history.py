@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from optuna.study import StudyDirection
@@ -20,6 +20,8 @@ PLAN_OF = "plan_of"
 PLAN = "plan"
 """User attribute of a song whose plan was kept."""
 TIMINGS = "timings"
+LARGEST = 1e150
+"""Scores from here on, infinity among them, are no scores but a way to say that the trial failed."""
 
 
 def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
@@ -53,19 +55,24 @@ def read_history(study: Study, trial: FrozenTrial, lag: int | None) -> History:
                 pending.append(params)
             if isinstance(plan := other.user_attrs.get(PLAN_OF), int):
                 replaying.add(plan)
-        elif other.state == TrialState.COMPLETE and other.value is not None and math.isfinite(other.value):
+        elif other.state == TrialState.COMPLETE and other.value is not None and abs(other.value) < LARGEST:
             observations.append(_observation(other, sign * other.value))
         else:
-            failed.append(other.params)
+            failed.append(settled_params(other))
     return History(trial.number, observations, pending, failed, frozenset(replaying))
 
 
 def _observation(trial: FrozenTrial, value: float) -> Observation:
+    # Other people's studies have attributes of these names too, that mean something else.
     attributes = trial.user_attrs
-    plan = attributes.get(PLAN_OF, trial.number if attributes.get(PLAN) else None)
-    timings = attributes.get(TIMINGS) or {}
-    seconds = [timings[stage] for stage in ("render", "score") if isinstance(timings.get(stage), int | float)]
-    return Observation(trial.params, value, trial.number, plan, seconds=sum(seconds) if seconds else None)
+    plan = attributes.get(PLAN_OF)
+    if not isinstance(plan, int):
+        plan = trial.number if attributes.get(PLAN) else None
+    timings = attributes.get(TIMINGS)
+    stages = [timings.get(stage) for stage in ("render", "score")] if isinstance(timings, Mapping) else []
+    seconds = [stage for stage in stages if isinstance(stage, int | float)]
+    # With what was proposed: an objective need not ask for every parameter of every trial.
+    return Observation(settled_params(trial), value, trial.number, plan, seconds=sum(seconds) if seconds else None)
 
 
 def require_one_objective(study: Study) -> None:

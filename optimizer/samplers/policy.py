@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.samplers.acquisition import promise, tail, width
+from optimizer.samplers.failures import attempts, survival
 from optimizer.samplers.features import Array, Indices
 from optimizer.samplers.grid import Grid
 from optimizer.samplers.model import Belief, Model
@@ -121,9 +122,18 @@ class Policy:
             return Proposal(self.grid.blocks[plan.block].point(plan.point), "refine", plan.trial)
         return Proposal(self.grid.blocks[number].point(index), "refine")
 
+    def sweeping(self, history: History) -> bool:
+        """Tell whether the sweep goes on: songs that the grid does not know are none of it."""
+        left = self.sweep_songs
+        for params in (*(observation.params for observation in history.observations), *history.pending):
+            if left <= 0:
+                break
+            left -= self.grid.find(params) is not None
+        return left > 0
+
     def next(self, history: History, fixed: Mapping[str, Any] | None = None) -> Proposal:
         """Return the next point of whichever phase it is."""
-        phase = self.sweep if history.begun < self.sweep_songs else self.propose
+        phase = self.sweep if self.sweeping(history) else self.propose
         return phase(history, fixed)
 
     def _most_promising(
@@ -131,15 +141,22 @@ class Policy:
     ) -> tuple[int, int, Belief]:
         among = matching_blocks(self.grid, fixed)
         if self.per_genre and len(among) > 1:
-            among = [min(among, key=lambda number: (gathered.begun[number], number))]
+            had = [attempts(begun, len(failed)) for begun, failed in zip(gathered.begun, gathered.failed, strict=True)]
+            among = [min(among, key=lambda number: (had[number], number))]
         at = self._candidates(history, gathered, among, fixed)
         beliefs, _ = gathered.model.believe(self.grid.blocks, gathered.evidence, at, gathered.pending)
         wide = self.curiosity(history.begun)
         competing = len(among) > 1 and self.goal == "best"
         left = (self.n_trials if self.n_trials is not None else 2 * history.begun) - history.begun
+        chances = survival(self.grid, [own.points for own in gathered.songs], gathered.failed, at)
+        heard = [own.values for own in gathered.songs if len(own.values)]
         best: tuple[float, int, int, Belief] | None = None
         for number in among:
             worth = promise(beliefs[number], wide, tail(left) if competing else 0.0)
+            if chances is not None:
+                # A trial that fails brings no more than a song like any other.
+                usual = float(np.mean(np.concatenate(heard))) if heard else float(worth.min())
+                worth -= (1.0 - chances[number]) * np.maximum(worth - usual, 0.0)
             top = int(np.argmax(worth + self._ties(history.number, number, at[number], beliefs[number])))
             if best is None or worth[top] > best[0]:
                 belief = beliefs[number]
@@ -212,7 +229,7 @@ class Policy:
         # Points that nothing tells apart yet: a seeded choice, so large that rounding in another order of sums or on
         # another machine does not change it, so small that it decides nothing else.
         random = np.random.default_rng(derive_seed(self.seed, "ties", number, block))
-        return 1e-6 * max(belief.noise, 1e-9) * random.random(len(at))
+        return 1e-6 * belief.noise * random.random(len(at))
 
     def with_songs(self, n_trials: int | None) -> Policy:
         """Return the same policy for another total."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -130,6 +131,15 @@ def fits(distribution: BaseDistribution, value: Any) -> bool:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):
         return False
+
+
+def warn_misfit(name: str, value: Any, distribution: BaseDistribution) -> None:
+    """Say that the objective asks for other values than the sampler was given: nothing is learned from such a trial."""
+    warnings.warn(
+        f"parameter {name!r}: the proposed value {value!r} is not among those that the objective asks for, "
+        f"{distribution}. It is drawn at random, and such trials teach nothing: give `search_space` the same values.",
+        stacklevel=2,
+    )
 
 
 def as_asked(distribution: BaseDistribution, value: Any) -> Any:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Literal
 
+import numpy as np
+
 from optimizer.errors import UsageError
 
 BPM = "bpm"
@@ -43,8 +45,15 @@ def levels_of(name: str, choices: Any) -> tuple[tuple[Any, ...], Spacing]:
     """
     if hasattr(choices, "low") and hasattr(choices, "high"):
         return _range(name, choices)
+    if isinstance(choices, str | bytes):
+        raise UsageError(
+            f"parameter {name!r} has the values {choices!r}: they must be a list.", next_step=f"Write [{choices!r}]."
+        )
     try:
-        values = tuple(choices)
+        # NumPy's numbers as Python's: a database takes no others.
+        values = tuple(
+            value.item() if isinstance(value, np.generic) else value for value in getattr(choices, "choices", choices)
+        )
         several = len(values) > len(set(values))
     except TypeError as error:
         raise UsageError(

@@ -27,6 +27,8 @@ TYPICAL_NOISE = 0.8
 """Noise sd as a share of the scores' own sd, before anything else is known: sqrt(0.65)."""
 SIZE_SONGS = 150
 """Songs that the sizes of effects are learned from; later ones change them too little for what they cost."""
+TINY = 1e-100
+"""Smaller than any difference between scores, and not zero; its inverse can still be squared."""
 PLAN_SHARES = np.array([0.02, 0.2, 0.4, 0.6, 0.8, 0.95])
 """Shares of the noise that a plan may have."""
 
@@ -43,6 +45,8 @@ class Gathered:
         By block.
     pending : list of int arrays
         Points of songs in the making, by block.
+    failed : list of int arrays
+        Points of trials that failed, by block.
     broken : list of sets of int
         Points that failed more often than they gave a song, by block.
     begun : list of int
@@ -56,6 +60,7 @@ class Gathered:
     songs: list[Songs]
     evidence: list[Evidence]
     pending: list[Indices]
+    failed: list[Indices]
     broken: list[set[int]]
     begun: list[int]
     model: Model
@@ -121,6 +126,7 @@ def gather_history(grid: Grid, history: History, prior: Sequence[Observation], m
         songs=songs,
         evidence=[evidence_of(own, share) for own in songs],
         pending=pending,
+        failed=[np.array(points, dtype=np.int64) for points in failed],
         broken=[_broken(asked, own.points.tolist()) for asked, own in zip(failed, songs, strict=True)],
         begun=[sum(one.number >= 0 for one in own) + len(asked) for own, asked in zip(found, pending, strict=True)],
         model=with_sizes(grid, songs, share, fitted),
@@ -138,7 +144,7 @@ def scaled_to(model: Model, values: Array) -> Model:
     if len(values) < 3 or model.learned:
         return model
     spread = float(np.std(values))
-    least = 1e-9 * (1.0 + float(np.abs(values).max()))
+    least = 1e-9 * float(np.abs(values).max()) or 1e-9
     return replace(model, noise=max(TYPICAL_NOISE * spread, least), noise_songs=GUESS_SONGS)
 
 
@@ -179,15 +185,15 @@ def without_outliers(grid: Grid, songs: Sequence[Songs], model: Model) -> list[S
         at = [own.points for own in evidence]
         beliefs, _ = plain.believe(grid.blocks, evidence, at, spread=False)
         relative = [
-            np.abs(own.values - belief.mean[np.searchsorted(points, own.points)]) / max(belief.noise, 1e-12)
+            np.abs(own.values - belief.mean[np.searchsorted(points, own.points)]) / max(belief.noise, TINY)
             for own, points, belief in zip(weighed, at, beliefs, strict=True)
         ]
         joined = np.concatenate([one[own.weights == 1.0] for one, own in zip(relative, songs, strict=True)])
-        scale = max(1.4826 * float(np.median(joined)), 0.5 * float(np.sqrt(np.mean(joined**2))), 1e-12)
+        scale = max(1.4826 * float(np.median(joined)), 0.5 * float(np.sqrt(np.mean(joined**2))), TINY)
         if joined.max() <= OUTLIER * scale:
             break
         weighed = [
-            replace(own, weights=np.minimum(own.weights, (OUTLIER * scale / np.maximum(one, 1e-12)) ** 2))
+            replace(own, weights=np.minimum(own.weights, (OUTLIER * scale / np.maximum(one, TINY)) ** 2))
             for own, one in zip(songs, relative, strict=True)
         ]
     return weighed

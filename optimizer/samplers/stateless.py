@@ -23,6 +23,7 @@ from optimizer.samplers.proposals import (
     proposing,
     store_proposal,
     stored_proposal,
+    warn_misfit,
 )
 from optimizer.samplers.seeds import derive_seed
 from optimizer.samplers.sweep import sweep_point
@@ -107,8 +108,10 @@ class StatelessSampler(BaseSampler):
                 self._proposal(study, trial)
                 return drawn
         params = self._proposal(study, trial)
-        if param_name in params and fits(param_distribution, params[param_name]):
-            return as_asked(param_distribution, params[param_name])
+        if param_name in params:
+            if fits(param_distribution, params[param_name]):
+                return as_asked(param_distribution, params[param_name])
+            warn_misfit(param_name, params[param_name], param_distribution)
         return draw_independent(study, trial, self._seed, param_name, param_distribution)
 
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:

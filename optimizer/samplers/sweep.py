@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.samplers.failures import attempts
 from optimizer.samplers.grid import GENRE, Block, Factor, Grid
 from optimizer.samplers.observation import History
 from optimizer.samplers.seeds import derive_seed
@@ -22,7 +23,8 @@ FEW = 12
 def sweep_point(grid: Grid, history: History, seed: int, *, fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the next point of the sweep.
 
-    The genre is the one with the fewest songs, made or in the making. Within it the point is the one least like what
+    The genre is the one with the fewest songs, made or in the making; one where nearly all fail is not asked for
+    ever. Within it the point is the one least like what
     was asked before: first of all new in all but the language, then new with it, then of values met least often, one
     by one and in pairs. Equal points are told apart by a seeded shuffle. Points of failed trials are asked like the
     others, so they do not come back until the genre's points are exhausted; then the walk starts over.
@@ -38,7 +40,7 @@ def sweep_point(grid: Grid, history: History, seed: int, *, fixed: Mapping[str, 
         Values that are settled already; used where a point has them.
     """
     shuffled = np.random.default_rng(derive_seed(seed, "genres")).permutation(len(grid.blocks))
-    songs = [0] * len(grid.blocks)
+    songs, failed = [0] * len(grid.blocks), [0] * len(grid.blocks)
     asked: list[list[int]] = [[] for _ in grid.blocks]
     alive = [*(observation.params for observation in history.observations if observation.number >= 0), *history.pending]
     for params, counts in [*((params, True) for params in alive), *((params, False) for params in history.failed)]:
@@ -46,8 +48,9 @@ def sweep_point(grid: Grid, history: History, seed: int, *, fixed: Mapping[str, 
         if place is not None:
             asked[place[0]].append(place[1])
             songs[place[0]] += counts
+            failed[place[0]] += not counts
     open_blocks = matching_blocks(grid, fixed)
-    number = min(open_blocks, key=lambda block: (songs[block], shuffled[block]))
+    number = min(open_blocks, key=lambda block: (attempts(songs[block], failed[block]), shuffled[block]))
     block = grid.blocks[number]
     rank = np.random.default_rng(derive_seed(seed, "sweep", block.genre)).permutation
     candidates = matching_points(block, block.candidates(history.number, seed), fixed)

@@ -25,6 +25,7 @@ from optimizer.samplers.proposals import (
     proposing,
     store_proposal,
     stored_proposal,
+    warn_misfit,
 )
 
 if TYPE_CHECKING:
@@ -140,9 +141,12 @@ class TopKSampler(BaseSampler):
                 self._proposal(study, trial)
                 return drawn
         if param_name in self.policy.grid.values:
-            value = self._proposal(study, trial).get(param_name)
-            if fits(param_distribution, value):
-                return as_asked(param_distribution, value)
+            proposal = self._proposal(study, trial)
+            if param_name in proposal:
+                value = proposal[param_name]
+                if fits(param_distribution, value):
+                    return as_asked(param_distribution, value)
+                warn_misfit(param_name, value, param_distribution)
         return draw_independent(study, trial, self.policy.seed, param_name, param_distribution)
 
     def _proposal(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
@@ -155,7 +159,7 @@ class TopKSampler(BaseSampler):
     def _propose(self, study: Study, trial: FrozenTrial) -> Mapping[str, Any]:
         fixed = fixed_params(study, trial)
         history = read_history(study, trial, self.sweep_lag)
-        if history.begun < self.policy.sweep_songs:
+        if self.policy.sweeping(history):
             proposal = self.policy.sweep(history, fixed)
         else:
             if self.sweep_lag != self.ahead:
