@@ -9,6 +9,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
+from optimizer.errors import UsageError
 from optimizer.samplers.grid import GENRE, SEED, Block, Factor, Grid
 from optimizer.samplers.history import read_history
 from optimizer.samplers.proposals import (
@@ -146,27 +147,50 @@ class StatelessSampler(BaseSampler):
             for name, value in written.get("study", {}).items():
                 storage.set_study_system_attr(own, name, value)
         known = dict(storage.get_study_system_attrs(own))
-        frozen = storage.get_trial(storage.create_new_trial(own))
+        number = storage.create_new_trial(own)
         sampler = self._factory(derive_seed(self._seed, "sampler", trial.number))
-        sampler.before_trial(copy, frozen)
+        try:
+            params = self._drawn(sampler, copy, number)
+        except UsageError:
+            raise
+        except Exception as error:  # It runs whatever its author wrote.
+            raise UsageError(
+                f"sampler {type(sampler).__name__} failed at trial {trial.number}: {type(error).__name__}: {error}.",
+                next_step="Mend it and repeat the command: the songs so far are kept.",
+            ) from error
+        study_attributes = {
+            name: value for name, value in storage.get_study_system_attrs(own).items() if known.get(name) != value
+        }
+        attributes = {"trial": dict(storage.get_trial_system_attrs(number)), "study": study_attributes}
+        return params, {name: value for name, value in attributes.items() if value}
+
+    def _drawn(self, sampler: BaseSampler, copy: Study, number: int) -> dict[str, Any]:
+        """Let a sampler draw every parameter of a trial, in Optuna's order, each knowing those before it."""
+        storage = copy._storage
+        sampler.before_trial(copy, storage.get_trial(number))
+        frozen = storage.get_trial(number)
         space = {
             name: distribution
             for name, distribution in sampler.infer_relative_search_space(copy, frozen).items()
             if self._distributions.get(name) == distribution
         }
-        params = dict(sampler.sample_relative(copy, frozen, space)) if space else {}
+        together = sampler.sample_relative(copy, frozen, space)
+        params: dict[str, Any] = {}
         for name, distribution in self._distributions.items():
-            if name not in params:
-                params[name] = (
-                    sampler.sample_independent(copy, frozen, name, distribution)
-                    if not distribution.single()
-                    else self.grid.values[name][0]
+            if name in together:
+                value = together[name]
+            elif distribution.single():
+                value = self.grid.values[name][0]
+            else:
+                value = sampler.sample_independent(copy, storage.get_trial(number), name, distribution)
+            if not fits(distribution, value):
+                raise UsageError(
+                    f"sampler {type(sampler).__name__} proposed {value!r} for {name!r}: it must be of {distribution}.",
+                    next_step="Mend it and repeat the command: the songs so far are kept.",
                 )
-        study_attributes = {
-            name: value for name, value in storage.get_study_system_attrs(own).items() if known.get(name) != value
-        }
-        attributes = {"trial": dict(storage.get_trial_system_attrs(frozen._trial_id)), "study": study_attributes}
-        return params, {name: value for name, value in attributes.items() if value}
+            storage.set_trial_param(number, name, distribution.to_internal_repr(value), distribution)
+            params[name] = value
+        return params
 
     def _masked(self, other: FrozenTrial, readable: bool, attributes: dict[str, Any]) -> FrozenTrial:
         params = {name: other.params[name] for name in self._distributions if name in other.params}

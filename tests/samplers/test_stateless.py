@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase
 from optuna.trial import TrialState
@@ -108,3 +109,50 @@ def test_goal_is_checked(world: SimpleNamespace) -> None:
     wrong: Any = {"goal": "averge"}
     with pytest.raises(UsageError, match="Did you mean 'average'"):
         build("topk", search_space=world.one, seed=0, **wrong)
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        lambda seed: optuna.samplers.BruteForceSampler(seed=seed),
+        lambda seed: optuna.samplers.GridSampler({"style": ["a", "b", "c"], "key": ["C", "D"]}, seed=0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_samplers_that_read_what_their_trial_has_so_far_meet_every_recipe(
+    factory: Callable[[int], BaseSampler],
+) -> None:
+    space = {"style": ["a", "b", "c"], "key": ["C", "D"]}
+    study = optuna.create_study(sampler=StatelessSampler(factory, space, seed=1, explore=0))
+    asked = {name: CategoricalDistribution(values) for name, values in space.items()}
+    for number in range(6):
+        study.tell(study.ask(asked), float(number))
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 6
+
+
+class Broken(RandomSampler):
+    """Fails, or proposes what is not legal."""
+
+    def __init__(self, proposes: Any) -> None:
+        super().__init__()
+        self._proposes = proposes
+
+    def sample_independent(self, *_: Any) -> Any:
+        if isinstance(self._proposes, Exception):
+            raise self._proposes
+        return self._proposes
+
+
+@pytest.mark.parametrize(
+    ("proposes", "told"),
+    [
+        (RuntimeError("boom"), "sampler Broken failed at trial 0: RuntimeError: boom"),
+        ("rubbish", "sampler Broken proposed 'rubbish' for 'style': it must be of Categorical"),
+    ],
+)
+def test_what_is_wrong_with_a_sampler_of_others_is_said_of_it(proposes: Any, told: str) -> None:
+    sampler = StatelessSampler(lambda seed: Broken(proposes), {"style": ["a", "b"]}, seed=1, explore=0)
+    study = optuna.create_study(sampler=sampler)
+    with pytest.raises(UsageError, match=told) as caught:
+        study.ask({"style": CategoricalDistribution(["a", "b"])})
+    assert caught.value.next_step == "Mend it and repeat the command: the songs so far are kept."
