@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from optimizer import __version__, warmstart
-from optimizer.errors import MissingPrerequisite, UsageError
+from optimizer.errors import IncompatibleResume, MissingPrerequisite, UsageError
 from optimizer.estimates import SPACE_FILE, read_space
-from optimizer.options import FROZEN, Options, check, settle
+from optimizer.options import FROZEN, Options, check, settle, without_effect
 from optimizer.prior import PRIOR_FILE, Prior, digest, read_prior
 from optimizer.prior import to_json as prior_to_json
 from optimizer.rendering.base import EngineSpec
@@ -23,6 +23,7 @@ from optimizer.scoring import ScorerSpec, prepare
 from optimizer.search_space import SearchSpace, load_file, load_genre
 from optimizer.search_space.frozen import to_json
 from optimizer.session import Session
+from optimizer.song import Record
 from optimizer.study import read_record
 
 
@@ -56,9 +57,14 @@ def open_session(options: Options) -> Session:
     scorer = _scorer_of(settled, space, notes)
     settled = replace(settled, renderer=engine.name, scorer=scorer.text, device=engine.device)
     session = Session(run, space, engine, scorer, settled, resumed, notes)
-    session.prior = _prior_of(options, session)
+    notes += without_effect(settled, several=space.several, resumed=resumed)
     if resumed:
+        session.prior = read_prior(run)
+        _check_kept(frozen, session.prior)
         run.check_identity(identity(session))
+        _check_asked(options, session)
+    else:
+        session.prior = _prior_of(options, session, notes)
     return session
 
 
@@ -105,6 +111,9 @@ def begin(session: Session) -> None:
         **identity(session),
         "options": {name: value for name, value in options.items() if value is not None},
     }
+    if session.prior.studies:
+        # For people; what the search depends on is the digest.
+        frozen["prior"] = dict(session.prior.studies)
     write_atomic(run.folder / SPACE_FILE, to_json(session.space).encode())
     if session.prior:
         write_atomic(run.folder / PRIOR_FILE, prior_to_json(session.prior).encode())
@@ -179,10 +188,10 @@ def _space_of(options: Options, run: RunDirectory, frozen: Mapping[str, Any], no
     return asked
 
 
-def _prior_of(options: Options, session: Session) -> Prior:
-    """Read earlier songs: those asked for, else those the run was started with."""
+def _prior_of(options: Options, session: Session, notes: list[str], *, fitting: bool = True) -> Prior:
+    """Read the earlier songs that are asked for."""
     if not options.prior:
-        return read_prior(session.run)
+        return Prior()
     sampler = session.options.sampler
     if sampler != "topk":
         raise UsageError(
@@ -190,9 +199,55 @@ def _prior_of(options: Options, session: Session) -> Prior:
             "only topk begins with earlier songs.",
             next_step="Leave one of them out.",
         )
-    records = [read_record(find_run(options.runs_dir, name), estimates=False) for name in options.prior]
+    records = [_record_of(find_run(options.runs_dir, name)) for name in options.prior]
     duration = session.options.duration or 30.0
-    return warmstart.gather(records, session.space, session.scorer, duration, session.notes)
+    return warmstart.gather(records, session.space, session.scorer, duration, notes, fitting=fitting)
+
+
+def _record_of(run: RunDirectory) -> Record:
+    storage = run.read_identity().get("options", {}).get("storage")
+    if storage is None and not run.database.is_file():
+        raise UsageError(
+            f"{run.database} is missing: the songs of study {run.folder.name!r} cannot be read without it.",
+            next_step="Restore it from a copy of the run, or leave --prior out.",
+        )
+    return read_record(run, storage=storage, estimates=False)
+
+
+def _check_kept(frozen: Mapping[str, Any], prior: Prior) -> None:
+    """Refuse to go on without the songs that the search began with: it would be another."""
+    stated = frozen.get("search", {}).get("prior")
+    if stated != (digest(prior) if prior else None):
+        raise UsageError(
+            f"the earlier songs stored with run {frozen.get('study')!r} ({PRIOR_FILE}) are missing or were changed.",
+            next_step=f"Restore {PRIOR_FILE} from a copy of the run, or start again with --study NAME.",
+        )
+
+
+def _check_asked(options: Options, session: Session) -> None:
+    """Refuse earlier songs other than those that the run began with."""
+    if not options.prior:
+        return
+    # With those too that fit no recipe: older versions kept them.
+    if _prior_of(options, session, [], fitting=False).same_as(session.prior):
+        return
+    asked = _prior_of(options, session, [])
+    if asked.same_as(session.prior):
+        return
+    began = session.run.read_identity().get("prior", {})
+    raise IncompatibleResume(
+        f"run {session.run.folder.name!r} began with {_counted(session.prior, began)}, "
+        f"and --prior {' --prior '.join(options.prior)} now gives {_counted(asked, asked.studies)}"
+        f"{'' if asked.size != session.prior.size else ', which are not the same'}.",
+        next_step="Leave --prior out: the run keeps its own. Or start another with --study NAME.",
+    )
+
+
+def _counted(prior: Prior, studies: Mapping[str, int]) -> str:
+    if not prior:
+        return "no earlier songs"
+    whose = ", ".join(f"{count} of {name}" for name, count in studies.items())
+    return f"{warmstart.counted(prior.size, 'earlier song')}{f' ({whose})' if whose else ''}"
 
 
 def _engine_of(options: Options, notes: list[str]) -> EngineSpec:

@@ -108,6 +108,38 @@ def check(options: Options) -> None:
     _one_of("--replay-plans", options.replay_plans, ("auto", "off"))
 
 
+def without_effect(options: Options, *, several: bool, resumed: bool) -> list[str]:
+    """Return what to say of settled options that nothing will look at.
+
+    Parameters
+    ----------
+    options : Options
+    several : bool
+        Whether the search space has more than one genre.
+    resumed : bool
+        Whether the run was begun with these options already.
+
+    Raises
+    ------
+    UsageError
+        If the sampler of a new run does not look at one.
+    """
+    asked = {"--per-genre": bool(options.per_genre), "--goal average": options.goal == "average"}
+    notes = []
+    for option in (option for option, said in asked.items() if said):
+        if options.sampler == "topk":
+            if not several:
+                notes.append(f"{option} makes no difference: this search has one genre alone.")
+        elif resumed:
+            notes.append(f"{option} has no effect: sampler {options.sampler} does not look at it, only topk does.")
+        else:
+            raise UsageError(
+                f"{option} and --sampler {options.sampler} cannot be given together: only topk looks at {option}.",
+                next_step="Leave one of them out.",
+            )
+    return notes
+
+
 def _at_least(name: str, value: int | None, least: int) -> None:
     if value is not None and value < least:
         raise UsageError(f"{name} {value} is not usable: it must be a whole number of {least} or more.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from optimizer.errors import UsageError
@@ -32,13 +33,21 @@ class Prior:
     others : tuple of (SearchSpace, tuple of Observation)
         Earlier songs of other genres. Which style or key was good there does harm here (docs/search.md), so only
         the sizes of effects and the noise are learned from them.
+    studies : mapping of str to int
+        How many songs each study gave, where that is known; for people.
     """
 
     observations: tuple[Observation, ...] = ()
     others: tuple[tuple[SearchSpace, tuple[Observation, ...]], ...] = ()
+    studies: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.observations or self.others)
+
+    @property
+    def size(self) -> int:
+        """Number of songs, of whatever genre."""
+        return len(self.observations) + sum(len(songs) for _, songs in self.others)
 
     def covers(self, space: SearchSpace) -> bool:
         """Whether each genre of `space` has `SWEPT` songs or more, so that no sweep is needed."""
@@ -51,6 +60,10 @@ class Prior:
             if place is not None:
                 songs[place[0]] += 1
         return min(songs) >= SWEPT
+
+    def same_as(self, other: Prior) -> bool:
+        """Whether `other` has the same songs, in whatever order they are kept."""
+        return _songs(self) == _songs(other)
 
     def model(self) -> Model | None:
         """Return the model's settings as the other genres suggest them; None where there are none."""
@@ -111,6 +124,15 @@ def read_prior(run: RunDirectory) -> Prior:
 def digest(prior: Prior) -> str:
     """Return the SHA-256 of what a search begins with."""
     return hashlib.sha256(to_json(prior).encode()).hexdigest()
+
+
+def _songs(prior: Prior) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return the songs in an order of their own."""
+
+    def ordered(songs: Iterable[Observation]) -> list[str]:
+        return sorted(json.dumps(asdict(song), default=dict, sort_keys=True) for song in songs)
+
+    return ordered(prior.observations), sorted((space.digest, ordered(songs)) for space, songs in prior.others)
 
 
 def seed_beside(prior: Prior, seed: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import UsageError
@@ -13,12 +14,15 @@ from optimizer.prior import Prior
 from optimizer.runs import RunDirectory
 from optimizer.scoring.base import ScorerSpec
 from optimizer.search_space import SearchSpace
+from optimizer.search_space.space import fold, names_of
 from optimizer.song import Record, Song
 
 if TYPE_CHECKING:
     # As in `estimates`: it takes half a second to import.
     from optimizer.samplers import Observation
 
+REASONS = 3
+"""Reasons for leaving songs out that are spelt."""
 DECLARED = "declared"
 """Key of an imported study's scorer table: the scorer its songs are said to have been judged by."""
 SAME_LENGTH = 0.01
@@ -26,11 +30,17 @@ SAME_LENGTH = 0.01
 
 
 def gather(
-    records: Sequence[Record], space: SearchSpace, scorer: ScorerSpec, duration: float, notes: list[str]
+    records: Sequence[Record],
+    space: SearchSpace,
+    scorer: ScorerSpec,
+    duration: float,
+    notes: list[str],
+    *,
+    fitting: bool = True,
 ) -> Prior:
     """Sort the songs of earlier studies by what they can lend to a search of `space`.
 
-    A song counts once, however many of the studies have it.
+    A song counts once, however many of the studies have it, and in whichever order they are given.
 
     Parameters
     ----------
@@ -41,17 +51,23 @@ def gather(
         Seconds of the songs to come.
     notes : list of str
         Gets what the user should know of it.
+    fitting : bool
+        Whether songs that are no point of `space` are left out; runs of older versions kept them.
 
     Raises
     ------
     UsageError
-        If a study was judged by another scorer or has songs of another duration, naming the difference, or has none.
+        If a study was judged by another scorer or has songs of another duration, naming the difference; if it has none,
+        or none of all fits the search space.
     """
     same: list[Observation] = []
     others: list[tuple[SearchSpace, tuple[Observation, ...]]] = []
     genres = {genre.id for genre in space.genres}
     heard: set[str] = set()
-    for record in records:
+    unfit = ""
+    studies: Counter[str] = Counter()
+    # The takes of the search are drawn with the digest of these songs: their order must not matter.
+    for record in sorted(records, key=lambda one: (one.name, [song.recipe.digest for song in one.songs])):
         check_objective(record, scorer)
         if not record.songs:
             raise UsageError(f"study {record.name!r} has no songs yet.", next_step="Leave --prior out.")
@@ -60,13 +76,63 @@ def gather(
         if len(songs) < len(record.songs):
             known = f"{len(record.songs) - len(songs)} of {len(record.songs)} songs"
             notes.append(f"{known} of study {record.name!r} were given by another --prior already; they count once.")
-        same += observations_of([song for song in songs if song.recipe.genre in genres], space, own=False)
+        own = [song for song in songs if song.recipe.genre in genres]
+        fits = [song for song in own if not (fitting and _misfit(song, space))]
+        if len(fits) < len(own):
+            unfit = _unfit(record.name, own, space)
+            notes.append(unfit)
+        if fits:
+            notes.append(f"Beginning with {counted(len(fits))} of study {record.name!r}.")
+            same += observations_of(fits, space, own=False)
         foreign = [song for song in songs if song.recipe.genre not in genres]
         if foreign:
             theirs = read_space(RunDirectory(record.folder))
             others.append((theirs, tuple(observations_of(foreign, theirs, own=False))))
             notes.append(_lent(record.name, foreign))
-    return Prior(tuple(same), tuple(others))
+        studies[record.name] += len(fits) + len(foreign)
+    if unfit and not (same or others):
+        raise UsageError(unfit, next_step="Widen the search space with --space FILE, or leave --prior out.")
+    return Prior(tuple(same), tuple(others), +studies)
+
+
+def counted(songs: int, what: str = "song") -> str:
+    """Spell a number of songs."""
+    return f"{songs} {what}{'' if songs == 1 else 's'}"
+
+
+def _misfit(song: Song, space: SearchSpace) -> str | None:
+    """Return in what a song of this search's genres lies outside its space, None where it is one of its points."""
+    recipe = song.recipe
+    genre = next(genre for genre in space.genres if genre.id == recipe.genre)
+    legal: dict[str, Collection[object]] = {
+        "style": [style.id for style in genre.styles],
+        "BPM": genre.bpm,
+        "key": genre.keys,
+        "language": [language.code for language in genre.languages],
+    }
+    own = {"style": recipe.style, "BPM": recipe.bpm, "key": recipe.key, "language": recipe.language}
+    for name, value in own.items():
+        if value not in legal[name]:
+            return f"{name} {value}"
+    # Published tables know a style by a short form of its caption; under another, its id means other music.
+    if fold(recipe.caption) not in names_of(next(style for style in genre.styles if style.id == recipe.style)):
+        return f"style {recipe.style} with the caption {_short(recipe.caption)!r}"
+    return None
+
+
+def _unfit(name: str, songs: Sequence[Song], space: SearchSpace) -> str:
+    reasons = Counter(reason for song in songs if (reason := _misfit(song, space)) is not None)
+    told = [f"{reason} ({counted(count)})" for reason, count in reasons.most_common(REASONS)]
+    if len(reasons) > REASONS:
+        told.append(f"and {len(reasons) - REASONS} more")
+    return (
+        f"{reasons.total()} of {counted(len(songs))} of study {name!r} are left out, "
+        f"since search space {space.name!r} has no such recipe: {', '.join(told)}."
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 48 else f"{text[:45]}..."
 
 
 def _unheard(songs: Iterable[Song], heard: set[str]) -> list[Song]:

@@ -8,12 +8,15 @@ import shutil
 
 import pytest
 
-from optimizer.errors import UsageError
+from optimizer.errors import IncompatibleResume, UsageError
+from optimizer.estimates import observations_of
 from optimizer.intake import make_study
 from optimizer.opening import begin, open_session
 from optimizer.options import Options
+from optimizer.prior import PRIOR_FILE, Prior, digest
+from optimizer.prior import to_json as prior_to_json
 from optimizer.runs import RunDirectory
-from optimizer.samplers import derive_seed
+from optimizer.samplers import Grid, derive_seed
 from optimizer.search_space import load_genre
 
 SCORER = "acoustic"
@@ -45,9 +48,14 @@ def songs_of(make_song):
 def study_of(songs_of, tmp_path):
     """Return a function that makes a study of such songs."""
 
-    def make(name="bhangra", genre="bhangra", count=12, scored_by=SCORER, **options):
+    def make(name="bhangra", genre="bhangra", count=12, scored_by=SCORER, changes=None, **options):
         run = RunDirectory(tmp_path / name)
-        make_study(run, songs_of(genre, count, **options), scored_by=scored_by, source="made up")
+        songs = songs_of(genre, count, **options)
+        for number, fields in (changes or {}).items():
+            songs[number] = dataclasses.replace(
+                songs[number], recipe=dataclasses.replace(songs[number].recipe, **fields)
+            )
+        make_study(run, songs, scored_by=scored_by, source="made up")
         return name
 
     return make
@@ -164,3 +172,102 @@ def test_what_a_search_began_with_is_kept_as_it_was(tmp_path, study_of):
     assert session_of(tmp_path).prior == session.prior
     kept = json.loads((session.run.folder / "prior.json").read_text())
     assert len(kept["observations"]) == 12
+
+
+def test_what_a_search_begins_with_is_said(tmp_path, study_of):
+    first, second = study_of("first"), study_of("second", count=1, seed=5)
+    notes = session_of(tmp_path, prior=(first, second)).notes
+    assert "Beginning with 12 songs of study 'first'." in notes
+    assert "Beginning with 1 song of study 'second'." in notes
+    session = started(session_of(tmp_path, prior=(first,)))
+    assert session.run.read_identity()["prior"] == {"first": 12}
+    assert not any("Beginning" in note for note in session_of(tmp_path).notes)
+
+
+def test_songs_that_are_no_point_of_the_space_are_left_out_and_counted(tmp_path, study_of):
+    odd = {1: {"bpm": 61}, 2: {"bpm": 61}, 5: {"key": "F# major"}, 7: {"caption": "a caption nobody wrote"}}
+    session = session_of(tmp_path, prior=(study_of(changes=odd),))
+    grid = Grid(session.space.parameters())
+    assert len(session.prior.observations) == 8
+    assert all(grid.find(one.params) for one in session.prior.observations)
+    [note] = [note for note in session.notes if "left out" in note]
+    assert note.startswith("4 of 12 songs of study 'bhangra' are left out")
+    assert "BPM 61 (2 songs), key F# major (1 song), style " in note
+    assert "'a caption nobody wrote'" in note
+    assert "Beginning with 8 songs of study 'bhangra'." in session.notes
+
+
+def test_a_style_known_by_a_short_form_of_its_caption_is_the_same(tmp_path, study_of, songs_of):
+    style = next(one for one in load_genre("bhangra").genres[0].styles if one.aliases)
+    number = next(song.number for song in songs_of("bhangra", 12) if song.recipe.style == style.id)
+    name = study_of(changes={number: {"caption": style.aliases[0]}})
+    assert len(session_of(tmp_path, prior=(name,)).prior.observations) == 12
+
+
+def test_earlier_songs_of_which_none_fits_are_refused(tmp_path, study_of):
+    name = study_of(count=2, changes={0: {"bpm": 61}, 1: {"bpm": 63}})
+    with pytest.raises(UsageError, match=r"2 of 2 songs .* left out.*BPM 61 \(1 song\), BPM 63"):
+        session_of(tmp_path, prior=(name,))
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_order_of_earlier_studies_does_not_matter(tmp_path, study_of):
+    first, second = study_of("first"), study_of("second", count=15, seed=3)
+    session = started(session_of(tmp_path, prior=(second, first)))
+    other = session_of(tmp_path, "other", prior=(first, second))
+    assert (other.prior, other.study_seed) == (session.prior, session.study_seed)
+    assert session_of(tmp_path, prior=(first, second)).resumed
+
+
+def older(session, songs):
+    """Have a run begin with `songs` as they are, as older versions did."""
+    session.prior = Prior(tuple(observations_of(songs, session.space, own=False)))
+    return started(session)
+
+
+def test_a_run_that_keeps_its_earlier_songs_in_another_order_goes_on(tmp_path, study_of, songs_of):
+    session = older(session_of(tmp_path), songs_of("bhangra", 12)[::-1])
+    resumed = session_of(tmp_path, prior=(study_of(),))
+    assert digest(resumed.prior) == digest(session.prior) == session.run.read_identity()["search"]["prior"]
+
+
+def test_a_run_that_began_with_songs_that_do_not_fit_goes_on_with_them(tmp_path, study_of, songs_of):
+    songs = songs_of("bhangra", 12)
+    songs[3] = dataclasses.replace(songs[3], recipe=dataclasses.replace(songs[3].recipe, bpm=61))
+    session = older(session_of(tmp_path), songs)
+    resumed = session_of(tmp_path, prior=(study_of(changes={3: {"bpm": 61}}),))
+    assert resumed.prior == session.prior
+    assert len(resumed.prior.observations) == 12
+
+
+def test_other_earlier_songs_than_the_runs_are_refused_in_words(tmp_path, study_of):
+    few, many, alike = study_of("few"), study_of("many", count=13), study_of("alike", changes={0: {"bpm": 125}})
+    started(session_of(tmp_path, prior=(few,)))
+    with pytest.raises(IncompatibleResume) as caught:
+        session_of(tmp_path, prior=(many,))
+    assert caught.value.message == (
+        "run 'new' began with 12 earlier songs (12 of few), and --prior many now gives 13 earlier songs (13 of many)."
+    )
+    assert "Leave --prior out" in caught.value.next_step
+    with pytest.raises(IncompatibleResume, match=r"12 earlier songs \(12 of alike\), which are not the same\."):
+        session_of(tmp_path, prior=(alike,))
+    started(session_of(tmp_path, "without"))
+    with pytest.raises(IncompatibleResume, match="run 'without' began with no earlier songs"):
+        session_of(tmp_path, "without", prior=(few,))
+
+
+@pytest.mark.parametrize("text", [None, prior_to_json(Prior())])
+def test_a_run_without_the_songs_it_began_with_does_not_go_on(tmp_path, study_of, text):
+    path = started(session_of(tmp_path, prior=(study_of(),))).run.folder / PRIOR_FILE
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match=r"prior\.json\) are missing or were changed") as caught:
+        session_of(tmp_path)
+    assert "Restore prior.json" in caught.value.next_step
+
+
+def test_an_earlier_study_without_its_database_is_said_to_lack_it(tmp_path, study_of):
+    (tmp_path / study_of() / "study.db").unlink()
+    with pytest.raises(UsageError, match=r"bhangra/study\.db is missing"):
+        session_of(tmp_path, prior=("bhangra",))
