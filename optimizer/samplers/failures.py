@@ -13,7 +13,7 @@ from optimizer.samplers.grid import GENRE, Grid
 
 PATIENCE = 2
 """Failures beyond its songs that a genre may have before they count as songs, where genres are to have equally many."""
-BY_CHANCE = 0.5
+BY_CHANCE = 0.9
 """Prior probability that failures have nothing to do with the recipe."""
 
 

@@ -95,7 +95,7 @@ def test_survival_is_the_mean_over_hypotheses() -> None:
         return float(np.mean(beta.pdf(rates, share, 1 - share) * rates**good * (1 - rates) ** bad))
 
     one, own = likelihood(3, 2), likelihood(3, 0) * likelihood(0, 2)
-    common, apart = 0.5 * one / (0.5 * one + 0.5 * own), 0.5 * own / (0.5 * one + 0.5 * own)
+    common, apart = 0.9 * one / (0.9 * one + 0.1 * own), 0.1 * own / (0.9 * one + 0.1 * own)
     assert found is not None
     assert_allclose(found[0][0], common * (3 + share) / 6 + apart * (3 + share) / 4, rtol=0.01)
     assert_allclose(found[0][1], common * (3 + share) / 6 + apart * share / 3, rtol=0.01)
