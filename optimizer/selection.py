@@ -16,7 +16,8 @@ Vectors = npt.NDArray[np.float64]
 Embeddings = Mapping[int, npt.NDArray[Any]] | Mapping[tuple[str, int], npt.NDArray[Any]]
 """By trial number, or by (study, trial number) where songs of several studies are chosen from."""
 
-RANKINGS = ("score", "expected")
+RANKINGS = ("score", "expected", "shrunken")
+"""What songs can be ranked by, named as the columns of every table."""
 
 DUPLICATE_RATIO = 0.1
 """Two songs are near-duplicates when they are closer than this share of the usual distance between two recipes.
@@ -79,7 +80,7 @@ class Selection:
         In the order they were chosen.
     plain : tuple of Song
         As many songs by rank alone, repeats and all.
-    by : {"score", "expected"}
+    by : {"score", "expected", "shrunken"}
     spread, plain_spread : Spread
         Of the chosen songs, and of the plain ones.
     price : float
@@ -147,24 +148,33 @@ def worth(song: Song, by: str = "score") -> float:
     Parameters
     ----------
     song : Song
-    by : {"score", "expected"}
-        The score as it was heard, or the estimate of the song's own worth once the winner's curse is taken off: the
-        best of N noisy scores is too high by construction.
+    by : {"score", "expected", "shrunken"}
+        The score as it was heard; what a new take of its recipe is expected to score; or the estimate of the song's own
+        worth. The best of N noisy scores is too high by construction, the other two are not.
 
     Raises
     ------
     UsageError
         If the song has no such estimate.
     """
-    if by == "score":
-        return song.value
-    estimate = song.shrunken if song.shrunken is not None else song.expected
-    if estimate is None:
+    value = {"score": song.value, "expected": song.expected, "shrunken": song.shrunken}[by]
+    if value is None:
         raise UsageError(
             f"song {song.number} of {song.study!r} has no estimate beside its score.",
             next_step="Rank by the score itself: --by score.",
         )
-    return estimate
+    return value
+
+
+def place(song: Song, by: str = "score") -> tuple[float | str, ...]:
+    """Return what songs are sorted by, best first.
+
+    Takes of one recipe are expected to score the same, so an estimate alone does not tell them apart: then the song's
+    own estimate decides, then its score. Songs that are equal in all stand in the order of study and trial.
+    """
+    own = song.value if song.shrunken is None else song.shrunken
+    ties = () if by == "score" else (-own, -song.value)
+    return (-worth(song, by), *ties, song.study, song.number)
 
 
 def best(
@@ -190,7 +200,7 @@ def best(
         All to choose from.
     top : int
         How many; fewer are returned where the rules leave no more.
-    by : {"score", "expected"}
+    by : {"score", "expected", "shrunken"}
         See `worth`.
     diversity : float
         0 (rank only) to 1 (difference only; the first song is still the best).
@@ -205,7 +215,7 @@ def best(
     Returns
     -------
     Selection
-        The same songs give the same selection whatever their order; ties go to the earlier study and trial.
+        The same songs give the same selection whatever their order; see `place` for ties.
 
     Raises
     ------
@@ -218,7 +228,7 @@ def best(
        Summaries", SIGIR 1998.
     """
     _check(top, by, diversity, max_per_style, max_per_key, duplicate_threshold)
-    ranked = sorted(songs, key=lambda song: (-worth(song, by), song.study, song.number))
+    ranked = sorted(songs, key=lambda song: place(song, by))
     plain = tuple(ranked[:top])
     found = _lookup(ranked, embeddings)
     if diversity > 0 and ranked and not found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from optimizer.errors import AttemptFailed
+from optimizer.errors import AttemptFailed, Interrupted
 from optimizer.recipe import Recipe
 from optimizer.runs import write_atomic
 from optimizer.samplers import derive_seed
@@ -77,6 +77,7 @@ def verify(
     top: int,
     takes: int,
     on_take: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Verdict]:
     """Render and judge fresh takes of the top recipes.
 
@@ -90,6 +91,13 @@ def verify(
     top, takes : int
     on_take : callable, optional
         Called with (done, total).
+    stop : callable, optional
+        Asked before each take whether it shall not begin.
+
+    Raises
+    ------
+    Interrupted
+        When `stop` says so.
     """
     chosen = top_recipes(songs, top)
     folder = session.run.folder / "verify"
@@ -101,6 +109,8 @@ def verify(
             scores: list[float] = []
             failures: list[str] = []
             for take in range(takes):
+                if stop():
+                    raise Interrupted(f"{done} of {len(chosen) * takes} takes are there, the one in hand was finished.")
                 recipe = fresh_take(song, take, session.options.seed or 0)
                 kept = folder / f"{recipe.digest[:16]}.json"
                 value = _known(kept, session)

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 
 from optimizer.errors import UsageError
 from optimizer.recipe import Recipe
-from optimizer.selection import FEW, best, duplicate_cosine, mean_distance, pool, standardise, vendi, worth
+from optimizer.selection import (
+    FEW,
+    RANKINGS,
+    best,
+    duplicate_cosine,
+    mean_distance,
+    place,
+    pool,
+    standardise,
+    vendi,
+    worth,
+)
 from optimizer.song import Record, Song
 
 
@@ -186,20 +197,36 @@ def test_embeddings_of_several_studies_are_kept_apart():
 
 
 def test_ranking_by_what_is_expected():
-    songs = [replace(song_of(0, 5.0), shrunken=3.0), replace(song_of(1, 4.0), shrunken=3.5)]
-    assert numbers(best(songs, top=1)) == [0]
-    chosen = best(songs, top=1, by="expected")
-    assert numbers(chosen) == [1] and chosen.price == 0.0
-    assert worth(replace(songs[0], shrunken=None, expected=2.5), "expected") == 2.5
-    with pytest.raises(UsageError, match="song 7 of 's' has no estimate"):
-        best([*songs, song_of(7)], top=1, by="expected")
+    songs = [
+        replace(song_of(0, 5.0), expected=3.0, shrunken=4.0),
+        replace(song_of(1, 4.0), expected=3.5, shrunken=3.75),
+        replace(song_of(2, 4.5), expected=3.25, shrunken=3.875),
+    ]
+    assert numbers(best(songs, top=3)) == [0, 2, 1]
+    chosen = best(songs, top=3, by="expected")
+    assert numbers(chosen) == [1, 2, 0] and chosen.price == 0.0
+    assert numbers(best(songs[::-1], top=3, by="shrunken")) == [0, 2, 1]
+    assert [worth(songs[0], by) for by in RANKINGS] == [5.0, 3.0, 4.0]
+    for by in ("expected", "shrunken"):
+        with pytest.raises(UsageError, match="song 7 of 's' has no estimate"):
+            best([*songs, song_of(7)], top=1, by=by)
+
+
+def test_takes_of_a_recipe_are_told_apart_by_their_own_estimate_then_by_their_score():
+    takes = [
+        replace(song_of(number, value, style="one"), expected=3.5, shrunken=shrunken)
+        for number, value, shrunken in [(0, 3.0, 3.25), (1, 4.0, 3.75), (2, 4.25, 3.75), (3, 4.25, 3.75)]
+    ]
+    assert numbers(best(takes, top=1, by="expected")) == [2]
+    ranked = sorted(takes, key=lambda song: place(song, "expected"))
+    assert [song.number for song in ranked] == [2, 3, 1, 0]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"top": 0}, "--top 0 is not usable"),
-        ({"by": "value"}, "--by 'value' is not one of score, expected"),
+        ({"by": "value"}, "--by 'value' is not one of score, expected, shrunken"),
         ({"diversity": 1.5}, "--diversity 1.5 is not usable"),
         ({"diversity": math.nan}, "--diversity nan is not usable"),
         ({"max_per_style": 0}, "--max-per-style 0 is not usable"),

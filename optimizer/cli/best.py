@@ -36,6 +36,7 @@ def best(
             song.study if several else song.number,
             *([song.number] if several else []),
             number(song.value),
+            number(song.expected),
             number(song.shrunken),
             song.recipe.style,
             song.recipe.bpm,
@@ -46,8 +47,8 @@ def best(
         for song in chosen.songs
     ]
     head = ["study", "trial"] if several else ["trial"]
-    right = tuple(index + several for index in (0, 1, 2, 4))
-    print_table([*head, "score", "shrunken", "style", "BPM", "key", "language", "file"], rows, right=right)
+    right = tuple(index + several for index in (0, 1, 2, 3, 5))
+    print_table([*head, "score", "expected", "shrunken", "style", "BPM", "key", "language", "file"], rows, right=right)
     print()
     print_table(
         ["", "mean score", "Vendi score", "mean distance"],

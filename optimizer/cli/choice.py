@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from optimizer.cli.options import more_songs
 from optimizer.cli.show import record_of
 from optimizer.runs import RunDirectory
 from optimizer.song import Record
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from optimizer.selection import Selection
 
 Top = Annotated[int, typer.Option("--top", help="How many songs.", min=1, metavar="N")]
-By = Annotated[str, typer.Option("--by", help="score as heard, or expected once luck is taken off.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        help="score as heard, expected (of a new take of its recipe) or shrunken (its own, luck taken off).",
+        metavar="COLUMN",
+    ),
+]
 Diversity = Annotated[float, typer.Option("--diversity", help="0 (rank alone) to 1 (difference alone).")]
 PerStyle = Annotated[
     int | None, typer.Option("--max-per-style", help="At most so many songs of one style.", metavar="N")
@@ -59,7 +67,8 @@ def choose(
 
     songs = pool(records)
     if not songs:
-        raise UsageError(f"{', '.join(record.name for record in records)}: there are no songs yet.")
+        names = ", ".join(record.name for record in records)
+        raise UsageError(f"{names}: there are no songs yet.", next_step=f"Make some: {more_songs(records[0].folder)}")
     return best(
         songs,
         top=top,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optimizer.cli.options import RUNS_DIR, Json, RunsDir, Study, print_json, print_table, run_of
+from optimizer.cli.options import RUNS_DIR, Json, RunsDir, Study, elsewhere, more_songs, print_json, print_table, run_of
 from optimizer.cli.show import record_of
 
 if TYPE_CHECKING:
     from optimizer.samplers.posterior import Estimate
+
+
+MOST = 1_000
+"""Songs ahead whose gain is worked out: six seconds of imagining, and more than anybody waits for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -20,8 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     study: Study,
-    more: Annotated[int, typer.Option(help="Songs whose expected gain is worked out.", min=1, metavar="N")] = 30,
-    top: Annotated[int, typer.Option(help="Best songs whose mean counts.", min=1, metavar="N")] = 5,
+    more: Annotated[
+        int, typer.Option(help="Songs whose expected gain is worked out.", min=1, max=MOST, metavar="N")
+    ] = 30,
+    top: Annotated[
+        int, typer.Option(help="Best songs whose mean counts; all where there are fewer.", min=1, metavar="N")
+    ] = 5,
     runs_dir: RunsDir = RUNS_DIR,
     json_: Json = False,
 ) -> None:
@@ -35,16 +44,38 @@ def explain(
     if len(record.songs) < 2:
         raise UsageError(
             f"study {record.name!r} has {len(record.songs)} songs; there is nothing to explain before 2.",
-            next_step=f"optimize --study {run.folder.name} --more 10",
+            next_step=f"Make some: {more_songs(run.folder)}",
         )
     prior = read_prior(run)
-    posterior = posterior_of(record.songs, read_space(run), prior)
-    favourite, effects = posterior.favourite(), posterior.effects()
-    gain = posterior.expected_gain(more, top)
+    top = min(top, len(record.songs))
     document: dict[str, Any] = {
         "study": record.name,
         "songs": len(record.songs),
         "prior_songs": len(prior.observations),
+        "effects": [],
+        "noise_share": None,
+        "noise_share_overall": None,
+        "noise_sd": {},
+        "favourite": None,
+        "expected_gain": {"songs": more, "top": top, "points": None},
+    }
+    values = [song.value for song in record.songs] + [one.value for one in prior.observations]
+    if max(values) == min(values):
+        # The model would answer with what it believed before the first song, which looks like a finding.
+        if json_:
+            print_json(document)
+            return
+        print(
+            f"All {len(values)} songs score {values[0]:.2f}: nothing can be told of effects, luck or what more songs "
+            "would gain.\nA scorer that tells songs apart can judge them again: "
+            f"{shlex.join(['optimize', 'rescore', run.folder.name, *elsewhere(run.folder), '--scorer', 'NAME'])}"
+        )
+        return
+    posterior = posterior_of(record.songs, read_space(run), prior)
+    favourite, effects = posterior.favourite(), posterior.effects()
+    share, overall = posterior.noise_share(), posterior.noise_share_overall()
+    gain = posterior.expected_gain(more, top)
+    document |= {
         "effects": [
             {
                 "genre": effect.genre,
@@ -55,7 +86,8 @@ def explain(
             }
             for effect in effects
         ],
-        "noise_share": _interval(posterior.noise_share()),
+        "noise_share": _interval(share),
+        "noise_share_overall": _interval(overall),
         "noise_sd": {genre or "all": sd for genre, sd in posterior.noise().items()},
         "favourite": {
             "params": favourite.params,
@@ -82,10 +114,12 @@ def explain(
     ]
     head = [*(["genre"] if several else []), "parameter", "value", "songs", "effect", "90 % interval"]
     print_table(head, rows, right=tuple(index + several for index in (2, 3)))
-    share = posterior.noise_share()
     if prior.observations:
         print(f"\n{len(prior.observations)} of the songs are those the search began with (--prior).")
-    print(f"\nLuck of the draw: {share.mean:.0%} of the variance between songs ({share.low:.0%} to {share.high:.0%}).")
+    luck = f"\nLuck of the draw: {_share(share)} of the variance between songs"
+    # Where genres differ, luck is a smaller part of what lies between all songs than of what lies within a genre.
+    between = f" within a genre,\n  {_share(overall)} of that between songs of all genres, their differences included"
+    print(f"{luck}{between if several else ''}.")
     words = ", ".join(f"{name} {value}" for name, value in favourite.params.items())
     songs = f"{favourite.songs} song{'s' if favourite.songs != 1 else ''}"
     print(
@@ -93,12 +127,17 @@ def explain(
         f"({favourite.expected.low:.2f} to {favourite.expected.high:.2f}); it has {songs}, and is the "
         f"best one with probability {_percent(favourite.probability)}."
     )
-    print(f"Another {more} songs are expected to lift the mean of the best {top} by {gain:.2f}.")
+    best = f"the best {top}" if top < len(record.songs) else f"the best {top} (now all of them)"
+    print(f"Another {more} songs are expected to lift the mean of {best} by {gain:.2f}.")
 
 
 def _percent(probability: float) -> str:
     # A thousand draws that never met it do not make it impossible.
     return "under 1 %" if probability < 0.01 else f"{probability:.0%}"
+
+
+def _share(estimate: Estimate) -> str:
+    return f"{estimate.mean:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
 def _interval(estimate: Estimate) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -125,6 +126,9 @@ def run() -> None:
 
 def leave(error: OptimizeError) -> None:
     """Say what went wrong and what to do next, and exit with the error's code."""
+    if isinstance(error, Interrupted):
+        # One more Ctrl-C, pressed while Python takes itself down, would make a death by signal of the code that is due.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     word = "stopped" if isinstance(error, Interrupted) else "error"
     print(f"{word}: {error.message}", file=sys.stderr)
     if error.next_step:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optimizer.cli.options import RUNS_DIR, Json, RunsDir, complete_genre, print_json, print_table
+from optimizer.cli.options import RUNS_DIR, Json, RunsDir, complete_genre, elsewhere, number, print_json, print_table
+from optimizer.cli.stopping import stopping
 from optimizer.errors import Interrupted, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from optimizer.loop import Loop
     from optimizer.options import Options
     from optimizer.session import Session
     from optimizer.song import Record
 
 PROGRESS = ("auto", "rich", "plain", "json", "none")
+FINISHING = "Finishing the songs in flight; press Ctrl-C again to drop them."
 NO_END = 1_000_000
 """Songs that no budget of time reaches."""
 LOOK = 5
@@ -163,7 +161,7 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
         budget = Budget(trials, seconds, gain_is_small(session, options.until_gain))
         try:
             with display:
-                session.search(study, budget, display, signals(display.say))
+                session.search(study, budget, display, lambda loop: stopping(loop.stop, FINISHING))
                 if budget.ended is not None:
                     display.say(budget.ended)
         except Interrupted as error:
@@ -217,36 +215,9 @@ def gain_is_small(session: Session, points: float | None) -> Callable[[], str | 
     return small
 
 
-@contextlib.contextmanager
-def _handlers(loop: Loop, say: Any) -> Iterator[None]:
-    def stop(number: int, frame: object) -> None:
-        # The handler may interrupt a write to the same stream, so it writes to the descriptor itself.
-        with contextlib.suppress(OSError):
-            os.write(2, b"\nFinishing the songs in flight; press Ctrl-C again to drop them.\n")
-        loop.stop()
-
-    def end(number: int, frame: object) -> None:
-        loop.stop()
-        loop.stop()
-
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, stop), signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def signals(say: Any) -> Any:
-    """Return what lets SIGINT finish the songs in flight, and a second one or SIGTERM drop them."""
-    return lambda loop: _handlers(loop, say)
-
-
 def resume_command(session: Session) -> str:
     """Spell the command that goes on with a run."""
-    words = ["optimize", "--study", session.run.folder.name]
-    if session.run.folder.parent != Path("runs").absolute():
-        words += ["--runs-dir", str(session.run.folder.parent)]
+    words = ["optimize", "--study", session.run.folder.name, *elsewhere(session.run.folder)]
     for name in ("budget_minutes", "until_gain"):
         if (value := getattr(session.options, name)) is not None:
             words += [f"--{name.replace('_', '-')}", f"{value:.12g}"]
@@ -274,12 +245,13 @@ def report(record: Record, *, as_json: bool, top: int = 5) -> None:
         return
     print(f"\nThe best {len(ranked)} of {len(record.songs)} songs in {shown(record.folder)}:\n")
     print_table(
-        ["trial", "score", "expected", "style", "BPM", "key", "language", "file"],
+        ["trial", "score", "expected", "shrunken", "style", "BPM", "key", "language", "file"],
         [
             [
                 song.number,
-                f"{song.value:.2f}",
-                None if song.expected is None else f"{song.expected:.2f}",
+                number(song.value),
+                number(song.expected),
+                number(song.shrunken),
                 song.recipe.style,
                 song.recipe.bpm,
                 song.recipe.key,
@@ -288,14 +260,10 @@ def report(record: Record, *, as_json: bool, top: int = 5) -> None:
             ]
             for song in ranked
         ],
-        right=(0, 1, 2, 4),
+        right=(0, 1, 2, 3, 5),
     )
-    name = record.folder.name
-    where = (
-        ""
-        if record.folder.parent == Path("runs").absolute()
-        else f" --runs-dir {shlex.quote(str(record.folder.parent))}"
-    )
+    name = shlex.quote(record.folder.name)
+    where = "".join(f" {shlex.quote(word)}" for word in elsewhere(record.folder))
     print(f"\n  optimize export {name}{where} --top {len(ranked)}     a playlist of them")
     print(f"  optimize report {name}{where}             a page to listen to")
     print(f"  optimize --study {name}{where} --more 30  search on", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,16 @@ def going_on(kept: str) -> Iterator[None]:
 def run_of(study: str, runs_dir: Path) -> RunDirectory:
     """Find a run, or say which ones there are."""
     return find_run(runs_dir, study)
+
+
+def elsewhere(folder: Path) -> list[str]:
+    """Return the words that a command needs to find a run, none for one in the folder where runs are looked for."""
+    return [] if folder.parent == RUNS_DIR.absolute() else ["--runs-dir", str(folder.parent)]
+
+
+def more_songs(folder: Path) -> str:
+    """Spell the command that adds songs to a run, the next step for one that has too few."""
+    return shlex.join(["optimize", "--study", folder.name, *elsewhere(folder), "--more", "10"])
 
 
 def print_json(document: Any) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from optimizer.cli.options import RUNS_DIR, Json, RunsDir, Study, number, print_json, print_table, run_of
 from optimizer.cli.score import Device, Dtype, Encoder, Head, Jobs, Window, progress, spec_of
-from optimizer.cli.show import record_of
+from optimizer.cli.show import no_songs, record_of
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,6 @@ def rescore(
     json_: Json = False,
 ) -> None:
     """Judge a study's songs again; the parts are added, its objective stays."""
-    from optimizer.errors import UsageError
     from optimizer.scoring import batch
     from optimizer.scoring.cache import EmbeddingStore
     from optimizer.study import add_parts
@@ -38,7 +37,7 @@ def rescore(
     with run.lock():
         record = record_of(study, runs_dir)
         if not record.songs:
-            raise UsageError(f"study {record.name!r} has no songs yet.")
+            raise no_songs(record)
         genres = sorted({song.recipe.genre for song in record.songs})
         spec = spec_of(scorer, encoder, head, window, scorer_device, scorer_dtype, genres)
         with EmbeddingStore(run.embeddings) as store:

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from optimizer.cli.optimize import shown, song_document
-from optimizer.cli.options import RUNS_DIR, Json, Number, RunsDir, Study, print_json, run_of
+from optimizer.cli.options import RUNS_DIR, Json, Number, RunsDir, Study, elsewhere, more_songs, print_json, run_of
 from optimizer.errors import UsageError
 from optimizer.song import FailedTrial, Record, Song
 
@@ -30,8 +30,8 @@ def show(study: Study, trial: Number, runs_dir: RunsDir = RUNS_DIR, json_: Json 
     lines: list[tuple[str, object]] = [
         ("study", f"{record.name}, trial {found.number} ({found.phase})"),
         ("score", f"{found.value:.2f}"),
-        ("its recipe", None if found.expected is None else f"{found.expected:.2f} expected of a new take"),
-        ("this song", None if found.shrunken is None else f"{found.shrunken:.2f} once luck is taken off"),
+        ("expected", None if found.expected is None else f"{found.expected:.2f}  of a new take of its recipe"),
+        ("shrunken", None if found.shrunken is None else f"{found.shrunken:.2f}  this song, once luck is taken off"),
         ("parts", "  ".join(f"{name} {value:.2f}" for name, value in found.parts.items()) or None),
         ("genre", recipe.genre),
         ("style", recipe.style),
@@ -78,17 +78,20 @@ def song_of(record: Record, trial: int) -> Song:
     if failed:
         raise UsageError(f"trial {trial} of {record.name!r} gave no song: {failed[0].reason}: {failed[0].error}")
     numbers = [song.number for song in record.songs]
-    there = (
-        f"there are {len(numbers)} songs, numbered {numbers[0]} to {numbers[-1]}" if numbers else "it has no songs yet"
-    )
+    if not numbers:
+        raise no_songs(record)
     raise UsageError(
-        f"study {record.name!r} has no song {trial}: {there}.", next_step=f"See `optimize best {record.name}`."
+        f"study {record.name!r} has no song {trial}: there are {len(numbers)} songs, numbered {numbers[0]} to "
+        f"{numbers[-1]}.",
+        next_step=f"See `{shlex.join(['optimize', 'best', record.folder.name, *elsewhere(record.folder)])}`.",
     )
+
+
+def no_songs(record: Record) -> UsageError:
+    """Return the error for a run that has none."""
+    return UsageError(f"study {record.name!r} has no songs yet.", next_step=f"Make some: {more_songs(record.folder)}")
 
 
 def rerender_command(record: Record, trial: int) -> str:
     """Spell the command that renders a song again."""
-    words = ["optimize", "rerender", record.folder.name, str(trial)]
-    if record.folder.parent != Path("runs").absolute():
-        words += ["--runs-dir", str(record.folder.parent)]
-    return shlex.join(words)
+    return shlex.join(["optimize", "rerender", record.folder.name, str(trial), *elsewhere(record.folder)])

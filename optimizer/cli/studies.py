@@ -39,6 +39,8 @@ def studies(runs_dir: RunsDir = RUNS_DIR, json_: Json = False) -> None:
                 "failed": len(record.failed),
                 "unfinished": record.running,
                 "best": None if best is None else best.value,
+                "best_number": None if best is None else best.number,
+                "best_expected": None if best is None else best.expected,
                 "best_shrunken": None if best is None else best.shrunken,
                 "renderer": identity["renderer"]["name"],
                 "scorer": identity.get("options", {}).get("scorer"),
@@ -54,7 +56,7 @@ def studies(runs_dir: RunsDir = RUNS_DIR, json_: Json = False) -> None:
     rows = []
     for document in documents:
         if "error" in document:
-            rows.append([document["study"], document["error"], None, None, None, None, None])
+            rows.append([document["study"], document["error"], None, None, None, None, None, None])
             continue
         songs, target = document["songs"], document["target"]
         rows.append(
@@ -64,9 +66,12 @@ def studies(runs_dir: RunsDir = RUNS_DIR, json_: Json = False) -> None:
                 songs if target is None or target < songs else f"{songs} of {target}",
                 document["failed"] or None,
                 number(document["best"]),
+                number(document["best_expected"]),
                 number(document["best_shrunken"]),
                 document["renderer"],
                 document["scorer"],
             ]
         )
-    print_table(["study", "songs", "failed", "best", "shrunken", "renderer", "scorer"], rows, right=(1, 2, 3, 4))
+    # The three numbers are of one song, the one with the highest score.
+    head = ["study", "songs", "failed", "best score", "expected", "shrunken", "renderer", "scorer"]
+    print_table(head, rows, right=(1, 2, 3, 4, 5))

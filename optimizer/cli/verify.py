@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimizer.cli.options import RUNS_DIR, Json, RunsDir, Study, number, print_json, print_table, run_of
-from optimizer.cli.show import record_of
+from optimizer.cli.options import RUNS_DIR, Json, RunsDir, Study, elsewhere, number, print_json, print_table, run_of
+from optimizer.cli.show import no_songs, record_of
+from optimizer.cli.stopping import Brake, stopping
+from optimizer.errors import Interrupted
+
+if TYPE_CHECKING:
+    from optimizer.runs import RunDirectory
+    from optimizer.verifying import Verdict
 
 
 def register(app: typer.Typer) -> None:
@@ -25,23 +33,18 @@ def verify(
     json_: Json = False,
 ) -> None:
     """Render fresh takes of the top recipes and report how the promise held; the study itself is not touched."""
-    from optimizer import verifying
-    from optimizer.errors import UsageError
-    from optimizer.opening import reopen
-
-    run = run_of(study, runs_dir)
-    record = record_of(study, runs_dir)
-    if not record.songs:
-        raise UsageError(f"study {record.name!r} has no songs yet.")
-
-    def progress(done: int, total: int) -> None:
-        print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    with run.lock():
-        session = reopen(run, sandbox=sandbox)
-        verdicts = verifying.verify(
-            session, record.songs, top=top, takes=takes, on_take=progress if sys.stderr.isatty() else None
-        )
+    run, brake = run_of(study, runs_dir), Brake()
+    # Every take is kept as soon as it is judged, so the same command goes on.
+    again = ["verify", run.folder.name, *elsewhere(run.folder), "--top", f"{top}", "--takes", f"{takes}"]
+    again += [*(["--sandbox", sandbox] if sandbox != "auto" else []), *(["--json"] if json_ else [])]
+    step = f"Go on with: {shlex.join(['optimize', *again])}"
+    with stopping(brake.stop, "Finishing the take in hand; press Ctrl-C again to drop it."):
+        try:
+            verdicts = _verdicts(run, top, takes, sandbox, brake)
+        except KeyboardInterrupt:
+            raise Interrupted("the take in hand was dropped; those before it are kept.", next_step=step) from None
+        except Interrupted as error:
+            raise Interrupted(error.message, next_step=step) from None
     if json_:
         print_json(
             [
@@ -49,6 +52,7 @@ def verify(
                     "number": verdict.song.number,
                     "combo": list(verdict.song.recipe.combo),
                     "best_score": verdict.song.value,
+                    "shrunken": verdict.song.shrunken,
                     "promised": verdict.promised,
                     "takes": list(verdict.takes),
                     "mean": verdict.mean,
@@ -75,5 +79,22 @@ def verify(
                 len(verdict.takes),
             ]
         )
-    head = ["trial", "recipe", "best score", "promised", "fresh takes (90 %)", "takes"]
+    head = ["trial", "recipe", "score", "expected", "fresh takes (90 %)", "takes"]
     print_table(head, rows, right=(0, 2, 3, 4, 5))
+
+
+def _verdicts(run: RunDirectory, top: int, takes: int, sandbox: str, stop: Callable[[], bool]) -> list[Verdict]:
+    from optimizer import verifying
+    from optimizer.opening import reopen
+
+    record = record_of(str(run.folder), run.folder.parent)
+    if not record.songs:
+        raise no_songs(record)
+
+    def progress(done: int, total: int) -> None:
+        print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    with run.lock():
+        session = reopen(run, sandbox=sandbox)
+        on_take = progress if sys.stderr.isatty() else None
+        return verifying.verify(session, record.songs, top=top, takes=takes, on_take=on_take, stop=stop)

@@ -195,6 +195,18 @@ class Posterior:
         noise = draws.noise**2
         return _estimate((noise / np.maximum(noise + surface, 1e-300)).mean(axis=1))
 
+    def noise_share_overall(self) -> Estimate:
+        """Return the share of noise in the variance of songs with random recipes of random genres, 0 to 1.
+
+        The genres' differences are part of that variance, so it is less than `noise_share` where genres differ; in a
+        search of one genre both are the same.
+        """
+        draws = self._draws
+        means = np.stack([own.mean(axis=1) for own in draws.surfaces], axis=1)
+        surface = np.stack([own.var(axis=1) for own in draws.surfaces], axis=1).mean(axis=1)
+        noise = (draws.noise**2).mean(axis=1)
+        return _estimate(noise / np.maximum(noise + surface + means.var(axis=1), 1e-300))
+
     def noise(self) -> dict[str | None, float]:
         """Return the standard deviation of songs about their recipe's mean, by genre."""
         return {block.genre: belief.noise for block, belief in zip(self.grid.blocks, self._beliefs, strict=True)}
@@ -225,11 +237,13 @@ class Posterior:
         songs : int
             1 or more.
         top : int
-            Songs whose mean counts.
+            Songs whose mean counts; of fewer songs than that, all.
         """
         heard = np.array([one.value for one in self.observations])
         if not len(heard):
             return float("nan")
+        # The mean of more songs than there are would be compared with the mean of those there are.
+        top = min(top, len(heard))
         with one_thread():
             after = self._imagine(songs, top, np.sort(heard)[-top:])
         return float(after - np.sort(heard)[-top:].mean())

@@ -128,3 +128,30 @@ def test_a_score_that_is_no_number_is_refused(where: str) -> None:
     with pytest.raises(UsageError, match=rf"{where}\[1\] has the score nan") as caught:
         Posterior(Grid(SPACE), **given)
     assert caught.value.next_step
+
+
+def test_luck_is_a_smaller_part_of_what_lies_between_genres_than_of_what_lies_within_one() -> None:
+    random = np.random.default_rng(0)
+    spaces = {genre: {**SPACE, "style": tuple(STYLES)} for genre in ("low", "high")}
+    found = []
+    for number in range(60):
+        genre = ("low", "high")[number % 2]
+        params = {name: values[int(random.integers(len(values)))] for name, values in SPACE.items()} | {"genre": genre}
+        score = 3.0 + 2.0 * (genre == "high") + 0.3 * random.standard_normal()
+        found.append(Observation(params, float(score), number, genre=genre))
+    joint = Posterior.from_trials(found, {"genre": ("low", "high"), **SPACE}, spaces)
+    within, overall = joint.noise_share(), joint.noise_share_overall()
+    assert within.mean > 0.5
+    # In truth 0.09 beside the 1 of two genres 2 apart; the first guess of the noise, worth four songs, is larger.
+    assert 0.09 / 1.09 < overall.mean < 0.16
+    assert 0.05 < overall.low < overall.mean < overall.high < 0.2
+
+
+def test_in_one_genre_both_shares_of_luck_are_the_same() -> None:
+    alone = Posterior.from_trials(songs(20), SPACE)
+    assert alone.noise_share_overall().mean == pytest.approx(alone.noise_share().mean)
+
+
+def test_no_gain_is_promised_for_more_best_songs_than_there_are() -> None:
+    posterior = Posterior.from_trials(songs(8), SPACE)
+    assert posterior.expected_gain(10, 50) == posterior.expected_gain(10, 8) > 0.0
