@@ -115,6 +115,8 @@ def _head(title: str, playlist: Playlist, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+_RANKED = {"expected": "expected score", "shrunken": "shrunken score"}
+
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (math.inf, "100K<n<1M"))
 
 
@@ -123,7 +125,7 @@ def _chosen(playlist: Playlist) -> list[str]:
     if not isinstance(chosen, Mapping):
         return []
     return [
-        f"The songs were **chosen** for a high {'score' if chosen.get('by') == 'score' else 'expected score'}, so the "
+        f"The songs were **chosen** for a high {_RANKED.get(str(chosen.get('by')), 'score')}, so the "
         "statistics below describe the best of a search and not what the engine gives on average.",
         "",
     ]

@@ -84,6 +84,12 @@ def test_the_card_can_be_read(exported):
     assert "| G major | 1 | 3.00 | none | 3.00 |" in body
 
 
+@pytest.mark.parametrize("by", ["expected", "shrunken"])
+def test_the_card_says_what_the_songs_were_chosen_by(songs, record, target, by):
+    export(songs[:1], target, records=[record], settings=SETTINGS, notes={"selection": {"by": by}})
+    assert f"**chosen** for a high {by} score, so" in (target / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_chosen_licence_is_said(songs, record, target):
     settings = Settings(formats=("hf-dataset",), loudness=None, licence="cc-by-4.0")
     export(songs[:2], target, records=[record], settings=settings)
