@@ -21,6 +21,8 @@ from optimizer.study import Pending, RunStudy
 
 POLL = 0.5
 """Seconds after which the main thread looks up, so that a signal is never waited for longer."""
+SOME_FAILURES = 30
+"""Failed trials that are replaced where nobody said how many songs there shall be, or as many as there are songs."""
 
 
 class Renders(Protocol):
@@ -114,24 +116,29 @@ class Budget:
     Attributes
     ----------
     trials : int
-        Songs the run shall have in total.
+        Songs the run shall have in total, or the most it may have where `counted` is false.
     seconds : float or None
         Time the run shall take in all, what it took before included; after it no new song is begun.
     enough : callable or None
         Asked before the first song and after each; the reason it gives, a sentence, ends the search early.
+    counted : bool
+        Whether somebody asked for that number of songs.
     ended : str or None
         Set by the loop: why it ended before its number of songs, in a sentence.
+    cause : {"songs", "time", "gain"}
+        Set by the loop: the same in a word.
     """
 
     trials: int
     seconds: float | None = None
     enough: Callable[[], str | None] | None = None
+    counted: bool = True
     ended: str | None = None
+    cause: str = "songs"
 
-    @property
-    def failures(self) -> int:
-        """Failed trials that are still replaced by new ones."""
-        return max(10, self.trials)
+    def failures(self, done: int) -> int:
+        """Return how many failed trials are still replaced by new ones when there are `done` songs."""
+        return max(10, self.trials) if self.counted else max(SOME_FAILURES, done)
 
 
 @dataclass(slots=True)
@@ -246,14 +253,14 @@ class Loop:
         listener = ThreadPoolExecutor(1, thread_name_prefix="score")
         try:
             if not (self._goes_on(done, time.monotonic() - begun, ask=True) or adopted):
-                return done
+                return self._some(done)
             # The scorer loads while the first song renders.
             loading = listener.submit(self._scorer.start)
             self._await(threads.submit(self._prepare))
             while True:
                 if loading.done():
                     loading.result()
-                if not (self._stopping or failures > self._budget.failures):
+                if not (self._stopping or failures > self._budget.failures(done)):
                     left = self._budget.trials - done if self._goes_on(done, time.monotonic() - begun) else 0
                     total = self._fill(threads, listener, adopted, total, left)
                 if not (self._rendering or self._scoring):
@@ -280,26 +287,40 @@ class Loop:
         self._study.spent = time.monotonic() - begun
         if self._stopping:
             raise Interrupted(f"stopped with {done} songs; the ones in flight were finished.")
-        if failures > self._budget.failures:
+        if failures > self._budget.failures(done) or (failures and not done):
             kind = TargetNotReached if done else NoSongs
+            of = f" of {self._budget.trials}" if self._budget.counted else ""
+            trials = f"{failures} trial{'' if failures == 1 else 's'}"
             raise kind(
-                f"{failures} trials failed, {done} of {self._budget.trials} songs made. Last failure: {last_error}",
+                f"{trials} failed, {done}{of} songs made. Last failure: {last_error}",
                 next_step=f"See {self._run.logs} for what the engine said, and `optimize doctor` for what works here.",
             )
-        return done
+        return self._some(done)
+
+    def _some(self, done: int) -> int:
+        """Return the number of songs there are; time that was over before the first one is an error."""
+        if done or self._budget.seconds is None:
+            return done
+        raise NoSongs(
+            f"the budget of {self._budget.seconds / 60:g} minutes was over before the first song was begun: "
+            f"{self._study.spent:.1f} s went into loading engine and scorer, and a song takes its own time on top.",
+            next_step="Give a larger --budget-minutes, or see with --trials 1 what one song takes here.",
+        )
 
     def _goes_on(self, done: int, spent: float, *, ask: bool = False) -> bool:
         """Whether new songs may be begun; with `ask`, after asking whether there are enough."""
         budget = self._budget
         if done >= budget.trials:
             # Songs that were in flight when the time was up may have reached it.
-            budget.ended = None
+            budget.ended, budget.cause = None, "songs"
             return False
         if ask and budget.ended is None and budget.enough is not None:
             budget.ended = budget.enough()
+            budget.cause = "songs" if budget.ended is None else "gain"
         if budget.ended is None and budget.seconds is not None and spent >= budget.seconds:
+            budget.cause = "time"
             budget.ended = (
-                f"The search has taken {spent / 60:.1f} minutes, and its budget is {budget.seconds / 60:g}; "
+                f"The search has taken {spent / 60:.3g} minutes, and its budget is {budget.seconds / 60:g}; "
                 "a larger one goes on, or --more N without one."
             )
         return budget.ended is None

@@ -16,6 +16,8 @@ from optimizer.errors import IncompatibleResume, RunLocked, StorageFull, StudyNo
 IDENTITY_FILE = "run.toml"
 STUDY_FILE = "study.db"
 LOCK_FILE = "run.lock"
+NAMED = 10
+"""Runs that are named to somebody who asked for one that is not there."""
 
 
 def slug(text: str) -> str:
@@ -224,10 +226,13 @@ def find_run(runs_dir: Path, study: str) -> RunDirectory:
     if os.sep not in study and study not in (".", "..") and RunDirectory(runs_dir / study).exists():
         return RunDirectory(runs_dir / study)
     names = [run.folder.name for run in list_runs(runs_dir)]
-    there = f" There are: {', '.join(names)}." if names else ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    there = f" There are: {', '.join(names[:NAMED])}{more}." if names else ""
     raise StudyNotFound(
         f"there is no study {study!r} in {runs_dir}.{did_you_mean(study, names)}{there}",
-        next_step="List them with `optimize studies`, or say where they are with --runs-dir.",
+        next_step=f"For the run in the folder {study!r} here, say {os.curdir}{os.sep}{study}."
+        if os.sep not in study and RunDirectory(given).exists()
+        else "List them with `optimize studies`, or say where they are with --runs-dir.",
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -407,3 +408,38 @@ def test_a_target_reached_in_time_is_no_early_end(run, small_space):
 
     assert search(run, small_space, 2, [FakeRenderer(), FakeRenderer()], Early(), budget=budget, ahead=2) == 2
     assert budget.ended is None
+
+
+def test_without_a_number_of_songs_as_many_trials_may_fail_as_there_are_songs(run, small_space):
+    def broken(recipe):
+        return RenderFailed("broken", reason="engine")
+
+    with pytest.raises(NoSongs, match=r"^31 trials failed, 0 songs made"):
+        search(run, small_space, 0, [FakeRenderer(fail=broken)], budget=Budget(1000, counted=False))
+    assert len(read_record(run).failed) == 31
+    budget = Budget(1000, counted=False)
+    assert [budget.failures(songs) for songs in (0, 30, 400)] == [30, 30, 400]
+    assert Budget(40).failures(0) == Budget(40).failures(400) == 40
+
+
+def test_time_that_is_over_before_the_first_song_is_an_error(run, small_space):
+    with pytest.raises(NoSongs, match=r"the budget of 1e-09 minutes was over before the first song was begun"):
+        search(run, small_space, 0, budget=Budget(1000, 60 * 1e-9, counted=False))
+    assert not read_record(run).failed
+
+
+def test_time_in_which_every_trial_failed_is_an_error_that_says_why(run, small_space, monkeypatch):
+    def broken(recipe):
+        monkeypatch.setattr("optimizer.loop.time", SimpleNamespace(monotonic=lambda: later, perf_counter=lambda: 0.0))
+        return RenderFailed("broken string", reason="engine")
+
+    later = time.monotonic() + 3600
+    with pytest.raises(NoSongs, match=r"1 trial failed, 0 songs made\. Last failure: broken string"):
+        search(run, small_space, 0, [FakeRenderer(fail=broken)], budget=Budget(1000, 600.0, counted=False))
+
+
+def test_what_ended_a_search_is_kept_in_a_word(run, small_space):
+    budgets = [Budget(2), Budget(9, enough=lambda: None, seconds=1e-9), Budget(9, enough=lambda: "enough"), Budget(3)]
+    for budget in budgets:
+        search(run, small_space, 0, budget=budget)
+    assert [budget.cause for budget in budgets] == ["songs", "time", "gain", "songs"]

@@ -121,6 +121,22 @@ def test_runs_are_listed_and_found_by_name_or_path(tmp_path):
         find_run(tmp_path, "..")
 
 
+def test_a_name_that_is_not_there_is_answered_with_a_few_that_are(tmp_path, monkeypatch):
+    for number in range(13):
+        run = RunDirectory(tmp_path / "runs" / f"run-{number:02d}")
+        run.create()
+        run.write_identity({"study": run.folder.name})
+    with pytest.raises(StudyNotFound, match=r"There are: run-00, .*run-09 and 3 more\.") as caught:
+        find_run(tmp_path / "runs", "nothing")
+    assert "optimize studies" in caught.value.next_step
+    (tmp_path / "runs" / "run-00").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyNotFound) as caught:
+        find_run(tmp_path / "runs", "moved")
+    assert caught.value.next_step.endswith("say ./moved.")
+    assert find_run(tmp_path / "runs", "./moved").exists()
+
+
 @pytest.mark.parametrize("url", ["foo://host/name", "garbage"])
 def test_a_database_url_that_cannot_be_opened_is_refused_in_words(tmp_path, url):
     with pytest.raises(UsageError, match="cannot be opened") as caught:

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from optimizer.cli.ending import counted, gain_is_small, songs_asked_for
+from optimizer.cli.ending import reason as reason_of
 from optimizer.cli.options import RUNS_DIR, Json, RunsDir, complete_genre, elsewhere, number, print_json, print_table
 from optimizer.cli.stopping import stopping
 from optimizer.errors import Interrupted, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from optimizer.loop import Budget
     from optimizer.options import Options
     from optimizer.session import Session
     from optimizer.song import Record
 
 PROGRESS = ("auto", "rich", "plain", "json", "none")
 FINISHING = "Finishing the songs in flight; press Ctrl-C again to drop them."
-NO_END = 1_000_000
-"""Songs that no budget of time reaches."""
-LOOK = 5
-"""Songs between two looks of `--until-gain`."""
-LEAST = 10
-"""Songs before which it believes nothing."""
-AHEAD = 30
-"""Songs whose gain it asks for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -133,12 +128,32 @@ def main(
 
 def search(options: Options, *, progress: str, as_json: bool) -> None:
     """Open the run, search to the target, and print the best."""
+    from optimizer.opening import open_session
+    from optimizer.study import read_record
+
+    session = None
+    try:
+        session = open_session(options)
+        budget, why = _searched(session, options, progress)
+        record = read_record(session.run, storage=session.options.storage)
+    except (Interrupted, KeyboardInterrupt) as error:
+        # The latter before the loop is there to finish what is in flight, and after it.
+        message = error.message if isinstance(error, Interrupted) else "interrupted."
+        go_on = "The same command begins the run, or goes on with it."
+        if session is not None and session.run.exists():
+            go_on = f"Go on with: {resume_command(session)}"
+        raise Interrupted(message, next_step=go_on) from None
+    target = budget.trials if budget.counted else None
+    report(record, as_json=as_json, target=target, ended=budget.cause, reason=why)
+
+
+def _searched(session: Session, options: Options, progress: str) -> tuple[Budget, str | None]:
+    """Search under the run's lock; return the budget as the loop left it, and why it ended."""
     from optimizer.cli.display import make
     from optimizer.loop import Budget
-    from optimizer.opening import begin, open_session
+    from optimizer.opening import begin
     from optimizer.study import open_storage, read_record
 
-    session = open_session(options)
     run = session.run
     if session.options.storage is not None:
         open_storage(run.database, session.options.storage)
@@ -148,84 +163,59 @@ def search(options: Options, *, progress: str, as_json: bool) -> None:
         record = read_record(run, storage=session.options.storage, estimates=False)
         done = len(record.songs)
         trials = songs_asked_for(options, done, record.target)
-        best = max((song.value for song in record.songs), default=None)
-        display = make(progress, None if trials == NO_END else trials, done, best)
+        if options.more is not None:
+            # The command that goes on shall not add as many again.
+            session.options = replace(session.options, trials=trials, more=None)
+        total = trials if counted(options) else None
+        display = make(progress, total, done, max((song.value for song in record.songs), default=None))
         for note in session.notes:
             display.say(note)
         if session.resumed:
-            goal = "" if trials == NO_END else f", {trials} asked for"
+            goal = "" if total is None else f", {total} asked for"
             display.say(f"Going on with {run.folder}: {done} songs there{goal}.")
-        study = session.open_study(None if trials == NO_END else trials)
-        study.target = None if trials == NO_END else trials
+        study = session.open_study(total)
+        study.target = total
         seconds = None if options.budget_minutes is None else 60.0 * options.budget_minutes
-        budget = Budget(trials, seconds, gain_is_small(session, options.until_gain))
+        gain = gain_is_small(session, options.until_gain)
+        budget = Budget(trials, seconds, gain, counted=total is not None)
         try:
             with display:
-                session.search(study, budget, display, lambda loop: stopping(loop.stop, FINISHING))
-                if budget.ended is not None:
-                    display.say(budget.ended)
-        except Interrupted as error:
-            raise Interrupted(error.message, next_step=f"Go on with: {resume_command(session)}") from None
+                done = session.search(study, budget, display, lambda loop: stopping(loop.stop, FINISHING))
+                why = reason_of(budget, gain, done)
+                if why is not None:
+                    display.say(why)
         finally:
             study.close()
-            record = read_record(run, storage=session.options.storage)
-    report(record, as_json=as_json)
-
-
-def songs_asked_for(options: Options, done: int, target: int | None) -> int:
-    """Return how many songs the run shall have; `NO_END` where time alone decides."""
-    from optimizer.options import DEFAULT_TRIALS
-
-    if options.more is not None:
-        return done + options.more
-    if options.trials is not None:
-        return options.trials
-    return NO_END if options.budget_minutes is not None else target or DEFAULT_TRIALS
-
-
-def gain_is_small(session: Session, points: float | None) -> Callable[[], str | None] | None:
-    """Return what says why another 30 songs are not worth it, or None while they are.
-
-    It looks at every fifth song, at the songs that were there then: the same command again stops for the same reason.
-    """
-    if points is None:
-        return None
-    from optimizer.estimates import posterior_of
-    from optimizer.study import read_record
-
-    looked = 0
-
-    def small() -> str | None:
-        nonlocal looked
-        songs = read_record(session.run, storage=session.options.storage, estimates=False).songs
-        count = len(songs) // LOOK * LOOK
-        if count < LEAST or count == looked:
-            return None
-        looked = count
-        # Several are in flight with several workers, and trial numbers do not tell which were there first.
-        first = sorted(songs, key=lambda song: (song.finished or 0.0, song.number))[:count]
-        gain = posterior_of(first, session.space, session.prior).expected_gain(AHEAD)
-        if gain >= points:
-            return None
-        return (
-            f"After {count} songs, {AHEAD} more are expected to lift the mean of the best five by {gain:.3f}, "
-            f"less than --until-gain {points:g}. Without it, the search goes on."
-        )
-
-    return small
+    return budget, why
 
 
 def resume_command(session: Session) -> str:
-    """Spell the command that goes on with a run."""
+    """Spell the command that goes on with a run, to the same end."""
     words = ["optimize", "--study", session.run.folder.name, *elsewhere(session.run.folder)]
-    for name in ("budget_minutes", "until_gain"):
+    for name in ("trials", "more", "budget_minutes", "until_gain"):
         if (value := getattr(session.options, name)) is not None:
             words += [f"--{name.replace('_', '-')}", f"{value:.12g}"]
+    if session.options.sandbox != "auto":
+        words += ["--sandbox", session.options.sandbox]
     return shlex.join(words)
 
 
-def report(record: Record, *, as_json: bool, top: int = 5) -> None:
-    """Print the best songs and what to do with them."""
+def report(record: Record, *, as_json: bool, target: int | None, ended: str, reason: str | None, top: int = 5) -> None:
+    """Print the best songs and what to do with them.
+
+    Parameters
+    ----------
+    record : Record
+    as_json : bool
+    target : int or None
+        Songs that were asked for; None where time or gain alone decided.
+    ended : {"songs", "time", "gain"}
+        What ended the search.
+    reason : str or None
+        The same in a sentence, where there is more to say than the number of songs.
+    top : int
+        How many songs.
+    """
     from optimizer.cli.choice import choose
 
     # As `best` and `export` choose: not five takes of one recipe.
@@ -236,6 +226,9 @@ def report(record: Record, *, as_json: bool, top: int = 5) -> None:
                 "study": record.name,
                 "folder": str(record.folder),
                 "songs": len(record.songs),
+                "target": target,
+                "ended": ended,
+                "reason": reason,
                 "failed": len(record.failed),
                 "best": [song_document(song) for song in ranked],
             }
