@@ -110,7 +110,7 @@ def verify(
             failures: list[str] = []
             for take in range(takes):
                 if stop():
-                    raise Interrupted(f"{done} of {len(chosen) * takes} takes are there, the one in hand was finished.")
+                    raise Interrupted(f"after {done} of {len(chosen) * takes} takes; those that were judged are kept.")
                 recipe = fresh_take(song, take, session.options.seed or 0)
                 kept = folder / f"{recipe.digest[:16]}.json"
                 value = _known(kept, session)

@@ -90,7 +90,7 @@ def study(tmp_path, make_song, monkeypatch):
 
 def test_verify_finishes_the_take_in_hand_and_keeps_it(handlers, study, capfd):
     message, kept = study(lambda take: press() if take == 2 else None)
-    assert kept == 2 and message.startswith("2 of 5 takes")
+    assert kept == 2 and message.startswith("after 2 of 5 takes")
     assert "Finishing the take in hand; press Ctrl-C again to drop it." in capfd.readouterr().err
 
 
