@@ -97,7 +97,10 @@ def main(
     ] = None,
     until_gain: Annotated[
         float | None,
-        typer.Option(help="Stop once 30 more songs would lift the best five by less than this.", metavar="POINTS"),
+        typer.Option(
+            help="Search until 30 more songs would lift the best five by less; --trials may end it before.",
+            metavar="POINTS",
+        ),
     ] = None,
     progress: Annotated[str, typer.Option(help="auto, rich, plain, json or none.")] = "auto",
     json_: Json = False,
