@@ -78,7 +78,7 @@ def test_every_table_has_score_expected_and_shrunken_in_that_order(record, capsy
     best.best(["one"], top=3, runs_dir=folder, json_=False)
     said = capsys.readouterr().out
     assert heading(said).split()[:4] == ["trial", *RANKINGS] and row(said, song) == numbers
-    optimize.report(record, as_json=False, target=6, ended="trials", reason=None)
+    optimize.report(record, as_json=False, target=6, ended="songs", reason=None)
     said = capsys.readouterr().out
     assert heading(said).split()[:4] == ["trial", *RANKINGS] and row(said, song) == numbers
     studies.studies(folder, json_=False)
