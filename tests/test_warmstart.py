@@ -271,3 +271,12 @@ def test_an_earlier_study_without_its_database_is_said_to_lack_it(tmp_path, stud
     (tmp_path / study_of() / "study.db").unlink()
     with pytest.raises(UsageError, match=r"bhangra/study\.db is missing"):
         session_of(tmp_path, prior=("bhangra",))
+
+
+def test_an_earlier_study_is_read_from_where_it_is_stored(tmp_path, study_of):
+    run = RunDirectory(tmp_path / study_of())
+    run.database.rename(tmp_path / "elsewhere.db")
+    identity = run.read_identity()
+    identity["options"]["storage"] = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    run.write_identity(identity)
+    assert len(session_of(tmp_path, prior=("bhangra",)).prior.observations) == 12
