@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
+import sqlite3
 
 import pytest
 
@@ -275,7 +277,9 @@ def test_an_earlier_study_without_its_database_is_said_to_lack_it(tmp_path, stud
 
 def test_an_earlier_study_is_read_from_where_it_is_stored(tmp_path, study_of):
     run = RunDirectory(tmp_path / study_of())
-    run.database.rename(tmp_path / "elsewhere.db")
+    with contextlib.closing(sqlite3.connect(run.database)) as connection:
+        connection.execute("VACUUM INTO ?", [str(tmp_path / "elsewhere.db")])
+    run.database.unlink()
     identity = run.read_identity()
     identity["options"]["storage"] = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     run.write_identity(identity)
