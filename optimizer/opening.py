@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from optimizer import __version__, warmstart
@@ -117,6 +118,9 @@ def begin(session: Session) -> None:
     write_atomic(run.folder / SPACE_FILE, to_json(session.space).encode())
     if session.prior:
         write_atomic(run.folder / PRIOR_FILE, prior_to_json(session.prior).encode())
+    else:
+        # One that was begun with earlier songs may have died here before it existed.
+        (run.folder / PRIOR_FILE).unlink(missing_ok=True)
     # The identity last: with it the run exists, so the rest must be there by then.
     run.write_identity(frozen)
 
@@ -206,9 +210,11 @@ def _prior_of(options: Options, session: Session, notes: list[str], *, fitting: 
 
 def _record_of(run: RunDirectory) -> Record:
     storage = run.read_identity().get("options", {}).get("storage")
-    if storage is None and not run.database.is_file():
+    file = run.database if storage is None else Path(str(storage).removeprefix("sqlite:///"))
+    if (storage is None or str(storage).startswith("sqlite:///")) and not file.is_file():
+        # Opening it would make an empty one.
         raise UsageError(
-            f"{run.database} is missing: the songs of study {run.folder.name!r} cannot be read without it.",
+            f"{file} is missing: the songs of study {run.folder.name!r} cannot be read without it.",
             next_step="Restore it from a copy of the run, or leave --prior out.",
         )
     return read_record(run, storage=storage, estimates=False)

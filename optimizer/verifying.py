@@ -146,5 +146,5 @@ def _known(path: Path, session: Session) -> float | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         same = document["scorer"] == json.loads(json.dumps(dict(session.scorer.identity), default=str))
         return float(document["score"]) if same else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

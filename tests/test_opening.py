@@ -8,6 +8,7 @@ import tomli_w
 from optimizer.errors import UsageError
 from optimizer.opening import begin, open_session
 from optimizer.options import Options
+from optimizer.prior import PRIOR_FILE
 
 UNSEEN = pytest.mark.parametrize(
     ("option", "said"), [({"per_genre": True}, "--per-genre"), ({"goal": "average"}, "--goal average")]
@@ -55,3 +56,13 @@ def test_a_run_that_was_begun_with_it_goes_on_and_says_so(tmp_path, option, said
 def test_what_makes_no_difference_within_one_genre_is_said(tmp_path, option, said):
     assert any(f"{said} makes no difference" in note for note in session_of(tmp_path, "edm", **option).notes)
     assert not any("makes no difference" in note for note in session_of(tmp_path, "edm", goal="best").notes)
+
+
+def test_earlier_songs_left_by_a_start_that_died_are_not_this_runs(tmp_path):
+    session = session_of(tmp_path)
+    session.run.create()
+    (session.run.folder / PRIOR_FILE).write_text("{}")
+    with session.run.lock():
+        begin(session)
+    assert not (session.run.folder / PRIOR_FILE).exists()
+    assert session_of(tmp_path).resumed

@@ -284,3 +284,7 @@ def test_an_earlier_study_is_read_from_where_it_is_stored(tmp_path, study_of):
     identity["options"]["storage"] = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     run.write_identity(identity)
     assert len(session_of(tmp_path, prior=("bhangra",)).prior.observations) == 12
+    (tmp_path / "elsewhere.db").unlink()
+    with pytest.raises(UsageError, match=r"elsewhere\.db is missing: the songs of study 'bhangra'"):
+        session_of(tmp_path, prior=("bhangra",))
+    assert not (tmp_path / "elsewhere.db").exists()

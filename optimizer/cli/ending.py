@@ -68,6 +68,7 @@ class UntilGain:
         self._points = points
         self._looked = 0
         self._gain = 0.0
+        self._reached: str | None = None
 
     def __call__(self) -> str | None:
         """Return why the search ends, or None while it goes on or nothing new can be looked at."""
@@ -76,23 +77,28 @@ class UntilGain:
 
         session = self._session
         songs = read_record(session.run, storage=session.options.storage, estimates=False).songs
-        count = len(songs) // LOOK * LOOK
-        if count < LEAST or count == self._looked:
-            return None
-        self._looked = count
+        # The look that ended an earlier search was made before the songs then in flight were there.
+        flight = 0 if self._looked else (session.options.workers or 1) - 1
         # Several are in flight with several workers, and trial numbers do not tell which were there first.
-        first = sorted(songs, key=lambda song: (song.finished or 0.0, song.number))[:count]
-        self._gain = posterior_of(first, session.space, session.prior).expected_gain(AHEAD)
-        if self._gain >= self._points:
-            return None
-        return (
-            f"After {count} songs, {AHEAD} more are expected to lift the mean of the best five by {self._gain:.3f}, "
-            f"less than --until-gain {self._points:g}. --more N without it goes on."
-        )
+        ordered = sorted(songs, key=lambda song: (song.finished or 0.0, song.number))
+        last = len(songs) // LOOK * LOOK
+        for count in range(max((len(songs) - flight) // LOOK * LOOK, LEAST), last + 1, LOOK):
+            if count == self._looked:
+                continue
+            self._looked = count
+            self._gain = posterior_of(ordered[:count], session.space, session.prior).expected_gain(AHEAD)
+            if self._gain < self._points:
+                self._reached = (
+                    f"After {count} songs, {AHEAD} more are expected to lift the mean of the best five by "
+                    f"{self._gain:.3f}, less than --until-gain {self._points:g}. --more N without it goes on."
+                )
+                return self._reached
+        return None
 
     def at_the_end(self) -> str:
         """Return what is to be said of the gain when something else ended the search."""
-        reached = self()
+        # It may have been small before songs then in flight reached the number asked for.
+        reached = self._reached or self()
         if reached is not None:
             return reached
         if not self._looked:

@@ -149,7 +149,7 @@ class Policy:
         competing = len(among) > 1 and self.goal == "best"
         left = (self.n_trials if self.n_trials is not None else 2 * history.begun) - history.begun
         chances = survival(self.grid, [own.points for own in gathered.songs], gathered.failed, at)
-        heard = [own.values for own in gathered.songs if len(own.values)]
+        heard = [gathered.songs[number].values for number in among if len(gathered.songs[number].values)]
         best: tuple[float, int, int, Belief] | None = None
         for number in among:
             worth = promise(beliefs[number], wide, tail(left) if competing else 0.0)

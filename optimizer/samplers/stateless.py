@@ -188,8 +188,10 @@ class StatelessSampler(BaseSampler):
                     f"sampler {type(sampler).__name__} proposed {value!r} for {name!r}: it must be of {distribution}.",
                     next_step="Mend it and repeat the command: the songs so far are kept.",
                 )
-            storage.set_trial_param(number, name, distribution.to_internal_repr(value), distribution)
-            params[name] = value
+            internal = distribution.to_internal_repr(value)
+            storage.set_trial_param(number, name, internal, distribution)
+            # Back from there: NumPy's numbers as Python's, which are all that a database takes.
+            params[name] = distribution.to_external_repr(internal)
         return params
 
     def _masked(self, other: FrozenTrial, readable: bool, attributes: dict[str, Any]) -> FrozenTrial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -133,3 +134,9 @@ def test_a_run_is_named_without_its_folder_where_it_is_looked_for(record, monkey
     with pytest.raises(UsageError) as caught:
         show.song_of(replace(record, folder=record.folder.parent / "runs" / "one"), 9)
     assert caught.value.next_step == "See `optimize best one`."
+
+
+@pytest.mark.parametrize("text", ["{bad", "[]", "null", '{"scorer": 1}', '{"scorer": {}, "score": null}'])
+def test_a_take_whose_file_says_nothing_is_made_again(tmp_path, text):
+    (tmp_path / "take.json").write_text(text)
+    assert verifying._known(tmp_path / "take.json", SimpleNamespace(scorer=SimpleNamespace(identity={}))) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -206,3 +207,23 @@ def test_ctrl_c_before_the_loop_says_how_to_go_on(run_of, monkeypatch):
     with pytest.raises(Interrupted) as caught:
         again(session)
     assert "The same command" in caught.value.next_step
+
+
+@pytest.mark.parametrize(("workers", "words"), [(1, "After 15 songs"), (8, "After 10 songs")])
+def test_songs_that_were_in_flight_do_not_change_why_a_search_ended(run_of, workers, words):
+    session = run_of(15)
+    session.options = replace(session.options, workers=workers)
+    with session.run.lock():
+        assert ending.gain_is_small(session, 9.0)().startswith(words)
+
+
+def test_a_gain_that_ended_the_search_is_the_reason_though_songs_in_flight_reached_its_number(tmp_path, capsys):
+    options = Options(
+        genre="edm", runs_dir=tmp_path, renderer="synth", scorer="acoustic", duration=1.0, workers=2, trials=11,
+        until_gain=100.0,
+    )  # fmt: skip
+    optimize.search(options, progress="plain", as_json=True)
+    out, err = capsys.readouterr()
+    assert "After 10 songs, 30 more are expected" in err
+    assert "not reached" not in err
+    assert json.loads(out)["songs"] in (10, 11)

@@ -105,3 +105,22 @@ def test_survival_is_the_mean_over_hypotheses() -> None:
 def test_a_few_failures_do_not_count_as_songs() -> None:
     assert [attempts(20, failed) for failed in (0, 5, 22, 30)] == [20, 20, 20, 28]
     assert [attempts(0, failed) for failed in (0, 2, 3, 9)] == [0, 0, 1, 7]
+
+
+def test_what_fails_in_a_poor_genre_is_left_alone_too() -> None:
+    # With an even budget a genre is chosen for its turn, however far below the others it scores.
+    space = {"genre": ["g0", "g1", "g2"], "style": list("abcd"), "bpm": [80, 95, 110, 125, 140], "key": list("CDEFGA")}
+    study = optuna.create_study(direction="maximize", sampler=TopKSampler(space, seed=4, n_trials=60, per_genre=True))
+    random = np.random.default_rng(0)
+    asked = Counter[str]()
+    for _ in range(60):
+        trial = study.ask()
+        params = {name: trial.suggest_categorical(name, values) for name, values in space.items()}
+        if (params["genre"], params["style"]) == ("g1", "a"):
+            asked["failed"] += 1
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            asked[str(params["genre"])] += 1
+            study.tell(trial, (3.0 if params["genre"] == "g1" else 8.0) + 0.5 * random.standard_normal())
+    assert asked["failed"] <= 6
+    assert min(asked[genre] for genre in space["genre"]) >= 17

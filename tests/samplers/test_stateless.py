@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
@@ -156,3 +158,10 @@ def test_what_is_wrong_with_a_sampler_of_others_is_said_of_it(proposes: Any, tol
     with pytest.raises(UsageError, match=told) as caught:
         study.ask({"style": CategoricalDistribution(["a", "b"])})
     assert caught.value.next_step == "Mend it and repeat the command: the songs so far are kept."
+
+
+def test_numbers_of_numpy_are_taken_from_samplers_of_others(tmp_path: Path) -> None:
+    space = {"bpm": [80, 100, 120]}
+    sampler = StatelessSampler(lambda seed: Broken(np.int64(100)), space, seed=1, explore=0)
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}", sampler=sampler)
+    assert study.ask({"bpm": CategoricalDistribution([80, 100, 120])}).params == {"bpm": 100}
