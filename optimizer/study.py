@@ -118,7 +118,7 @@ class RunStudy:
 
     @property
     def target(self) -> int | None:
-        """Songs that were last asked for; None where time alone decides."""
+        """Songs that were last asked for; None where time or gain alone decides."""
         target = self._study.user_attrs.get("target")
         return None if target is None else int(target)
 

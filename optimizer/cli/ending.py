@@ -112,11 +112,6 @@ class UntilGain:
         )
 
 
-def gain_is_small(session: Session, points: float | None) -> UntilGain | None:
-    """Return what says why another 30 songs are not worth it; None where nobody asked."""
-    return None if points is None else UntilGain(session, points)
-
-
 def reason(budget: Budget, gain: UntilGain | None, done: int) -> str | None:
     """Return why a search ended, in a sentence; None where its number of songs is all there is to say."""
     said = [] if budget.ended is None else [budget.ended]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optimizer.cli.ending import counted, gain_is_small, songs_asked_for
+from optimizer.cli.ending import UntilGain, counted, songs_asked_for
 from optimizer.cli.ending import reason as reason_of
 from optimizer.cli.options import RUNS_DIR, Json, RunsDir, complete_genre, elsewhere, number, print_json, print_table
 from optimizer.cli.stopping import stopping
@@ -179,7 +179,7 @@ def _searched(session: Session, options: Options, progress: str) -> tuple[Budget
         study = session.open_study(total)
         study.target = total
         seconds = None if options.budget_minutes is None else 60.0 * options.budget_minutes
-        gain = gain_is_small(session, options.until_gain)
+        gain = None if options.until_gain is None else UntilGain(session, options.until_gain)
         budget = Budget(trials, seconds, gain, counted=total is not None)
         try:
             with display:

@@ -33,7 +33,7 @@ def levels_of(name: str, choices: Any) -> tuple[tuple[Any, ...], Spacing]:
     Parameters
     ----------
     name : str
-    choices : sequence, or object with ``low``, ``high`` and, if need be, ``step`` and ``log``
+    choices : sequence, or object with ``choices``, or with ``low``, ``high`` and, if need be, ``step`` and ``log``
         Whole numbers, and fractional ones with a step, give every number of the range. A fractional range without a
         step gives `LEVELS` of them, at equal distances or, if ``log`` is true, at equal ratios; but every whole number
         of a range between whole numbers that is at least `WHOLE` wide, or is the tempo's, unless ``log`` is true.

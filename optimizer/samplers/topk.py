@@ -44,9 +44,10 @@ class TopKSampler(BaseSampler):
     Parameters
     ----------
     search_space : mapping
-        Parameter name to its legal values: a sequence, or an object with ``low``, ``high`` and ``step``, such as
-        Optuna's distributions. A range of fractions without a step is searched in 21 levels, of equal ratios where its
-        ``log`` is true; one between whole numbers 10 or more apart, or of ``bpm``, in whole numbers.
+        Parameter name to its legal values: a sequence, or an object with ``choices`` or with ``low``, ``high`` and
+        ``step``, such as Optuna's distributions. A range of fractions without a step is searched in 21 levels, of
+        equal ratios where its ``log`` is true; one between whole numbers 10 or more apart, or of ``bpm``, in whole
+        numbers.
     seed : int
         Of the study.
     n_trials : int, optional

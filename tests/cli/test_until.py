@@ -56,16 +56,15 @@ def test_a_search_that_stopped_for_its_gain_stops_at_once_and_says_why(run_of, c
 
 def test_a_gain_is_looked_at_every_fifth_song_whoever_looks(run_of):
     session = run_of(9)
-    assert ending.gain_is_small(session, 9.0)() is None
-    assert ending.gain_is_small(session, None) is None
+    assert ending.UntilGain(session, 9.0)() is None
     with session.run.lock():
         study = session.open_study(40)
-        looks, reasons = ending.gain_is_small(session, 0.0), {}
+        looks, reasons = ending.UntilGain(session, 0.0), {}
         for songs in range(10, 16):
             study.tell(study.ask().number, 3.0)
             assert looks() is None
             if songs in (10, 14, 15):
-                reasons[songs] = ending.gain_is_small(session, 9.0)()
+                reasons[songs] = ending.UntilGain(session, 9.0)()
         study.close()
     # From 10 to 14 songs the look is at the first ten.
     assert reasons[10] == reasons[14]
@@ -214,7 +213,7 @@ def test_songs_that_were_in_flight_do_not_change_why_a_search_ended(run_of, work
     session = run_of(15)
     session.options = replace(session.options, workers=workers)
     with session.run.lock():
-        assert ending.gain_is_small(session, 9.0)().startswith(words)
+        assert ending.UntilGain(session, 9.0)().startswith(words)
 
 
 def test_a_gain_that_ended_the_search_is_the_reason_though_songs_in_flight_reached_its_number(tmp_path, capsys):
